@@ -1,0 +1,1 @@
+"""Reports on the bundled models: `python -m evaluation bundled intelligibility|cloning|codec`."""
