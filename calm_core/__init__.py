@@ -1,0 +1,1 @@
+"""CALM: speech from continuous audio latents."""

@@ -1,0 +1,113 @@
+"""What every sampler head offers, and the noise it starts from.
+
+Time convention of this package: t = 0 is noise, t = 1 is data, x_t = (1 - t) noise + t data.
+Shapes: N frames (rows times time times the caller's head batch multiplier), C condition width,
+D latent width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from calm_core.nn.adaln_mlp import AdaLNMLP
+from calm_core.types import Losses
+
+Generators = torch.Generator | Sequence[torch.Generator] | None
+
+
+def draw_noise(
+    rows: int,
+    dim: int,
+    generator: Generators,
+    temperature: float = 1.0,
+    clamp: float | None = None,
+    device: torch.device | None = None,
+) -> Tensor:
+    """Gaussian noise [rows, dim] of variance `temperature`, truncated to [-clamp, clamp].
+
+    With one generator per row, a row draws the same numbers alone and in any batch.
+    """
+    if isinstance(generator, Sequence):
+        assert len(generator) == rows
+        each = [draw_noise(1, dim, g, temperature, clamp) for g in generator]
+        return torch.cat(each).to(device)
+    where = generator.device if generator is not None else None
+    noise = torch.empty(rows, dim, device=where)
+    deviation = temperature**0.5
+    if clamp is None:
+        noise.normal_(0.0, deviation, generator=generator)
+    elif deviation == 0:
+        noise.zero_()
+    else:
+        nn.init.trunc_normal_(noise, 0.0, deviation, -clamp, clamp, generator=generator)
+    return noise.to(device)
+
+
+def uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Uniform draws on the generator's device, moved beside `like`, in float32."""
+    where = generator.device if generator is not None else like.device
+    return torch.rand(shape, generator=generator, device=where).to(like.device)
+
+
+def normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Standard normal draws on the generator's device, moved beside `like`, in float32."""
+    where = generator.device if generator is not None else like.device
+    return torch.randn(shape, generator=generator, device=where).to(like.device)
+
+
+class Head(nn.Module):
+    """Base of all heads: `loss` trains the network, `sample` turns noise into a latent.
+
+    Args:
+        latent_dim: D.
+        cond_dim: C.
+        channels: width of the residual blocks.
+        depth: number of residual blocks.
+    """
+
+    kind: ClassVar[str]
+    num_times: ClassVar[int]
+    default_steps: ClassVar[int] = 1
+
+    def __init__(self, latent_dim: int, cond_dim: int, channels: int, depth: int):
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.cond_dim = cond_dim
+        self.net = AdaLNMLP(latent_dim, channels, cond_dim, depth, self.num_times)
+
+    def loss(self, z: Tensor, target: Tensor, generator: torch.Generator | None = None) -> Losses:
+        """Training loss of conditions z [N, C] against normalised latents target [N, D].
+
+        The caller repeats both for a head batch multiplier. Computed in float32 even inside
+        autocast, whose casts would also truncate tangents.
+        """
+        with torch.autocast(z.device.type, enabled=False):
+            return self._loss(z.float(), target.float(), generator)
+
+    def sample(
+        self,
+        z: Tensor,
+        generator: Generators = None,
+        temperature: float = 1.0,
+        steps: int | None = None,
+        noise_clamp: float | None = None,
+    ) -> Tensor:
+        """Draw latents [N, D] for conditions z [N, C]."""
+        noise = draw_noise(
+            z.shape[0], self.latent_dim, generator, temperature, noise_clamp, z.device
+        )
+        return self.sample_from(z, noise, steps)
+
+    def sample_from(self, z: Tensor, noise: Tensor, steps: int | None = None) -> Tensor:
+        """Latents [N, D] that the noise [N, D] leads to under conditions z [N, C]."""
+        raise NotImplementedError
+
+    def _loss(self, z: Tensor, target: Tensor, generator: torch.Generator | None) -> Losses:
+        raise NotImplementedError
+
+    def _time(self, like: Tensor, value: float) -> Tensor:
+        return torch.full((1, 1), value, device=like.device, dtype=like.dtype)

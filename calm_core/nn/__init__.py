@@ -1,0 +1,1 @@
+"""Layers shared by codecs, heads and the backbone."""

@@ -1,0 +1,55 @@
+"""Records that travel between the parts: conditions, losses, sampling parameters.
+
+Shapes: B rows, T frames, P prefix positions, D latent width, M backbone width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Losses:
+    """A weighted sum for `backward` and its named, unweighted parts for curves."""
+
+    total: Tensor
+    parts: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a conditioner tells the backbone about one utterance.
+
+    Attributes:
+        prefix: [P, M], embeddings that come before the first audio frame.
+        frames: [T, M] added to the backbone input frame by frame, or None. When given, the
+            utterance ends with these frames and the end-of-speech head is not asked.
+        max_frames: most frames that the utterance may have.
+        frames_after_eos: frames still produced after the frame where the end was detected.
+    """
+
+    prefix: Tensor
+    frames: Tensor | None = None
+    max_frames: int = 0
+    frames_after_eos: int = 0
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How latents are drawn.
+
+    Attributes:
+        temperature: variance of the starting noise; its standard deviation is sqrt(temperature).
+        steps: number of evaluations of the sampler head for each frame.
+        cfg: weight a of the latent guidance Z0 + a (Zc - Z0); 1 turns guidance off.
+        noise_clamp: starting noise is drawn inside [-noise_clamp, noise_clamp]; None for no limit.
+        speed: speaking rate against the model's own; 1 leaves it alone.
+    """
+
+    temperature: float = 0.3
+    steps: int = 1
+    cfg: float = 1.0
+    noise_clamp: float | None = None
+    speed: float = 1.0
