@@ -1,0 +1,1 @@
+"""Conditioners: text behind the registry `TEXT_CONDITIONERS`, voice beside it."""
