@@ -1,0 +1,86 @@
+"""Checkpoints without pickle: tensors in safetensors, everything else in JSON, each written whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from calm_core.errors import InputError
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON through a temporary file, so that a reader never sees half of it."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write safetensors through a temporary file."""
+    part = path.with_name(path.name + ".part")
+    save_file({k: v.detach().contiguous() for k, v in tensors.items()}, part, metadata=metadata)
+    os.replace(part, path)
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    flat = {}
+    for index, values in optimizer.state_dict()["state"].items():
+        for name, value in values.items():
+            flat[f"{index}.{name}"] = value if isinstance(value, Tensor) else torch.tensor(float(value))
+    return flat
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, flat: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in flat.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def save(
+    folder: Path, step: int, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer], extra: dict[str, Any]
+) -> None:
+    """Write `modules`, `optimizers` and the step into `folder`; the previous checkpoint stays valid until the end.
+
+    The tensors of a step go to files named after it; `checkpoint.json`, replaced last, says which ones count.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, module in modules.items():
+        write_tensors(folder / f"{name}-{step}.safetensors", module.state_dict())
+    for name, optimizer in optimizers.items():
+        write_tensors(folder / f"{name}-{step}.optimizer.safetensors", _optimizer_tensors(optimizer))
+    write_json(folder / "checkpoint.json", {"step": step, **extra})
+    for old in folder.glob("*.safetensors"):
+        if f"-{step}." not in old.name:
+            old.unlink()
+
+
+def load(
+    folder: Path, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
+) -> tuple[int, dict[str, Any]]:
+    """Restore what `save` wrote; returns the step and the extra values.
+
+    Raises:
+        InputError: There is no checkpoint, or it does not fit the recipe.
+    """
+    path = folder / "checkpoint.json"
+    if not path.exists():
+        raise InputError(f"There is no checkpoint in {folder} to resume from; start without --resume.")
+    extra = json.loads(path.read_text(encoding="utf-8"))
+    step = extra.pop("step")
+    for name, module in modules.items():
+        try:
+            module.load_state_dict(load_file(folder / f"{name}-{step}.safetensors"))
+        except (RuntimeError, FileNotFoundError) as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise InputError(f"The checkpoint in {folder} does not fit this recipe's {name}: {reason}") from None
+    for name, optimizer in optimizers.items():
+        state = folder / f"{name}-{step}.optimizer.safetensors"
+        if state.exists():  # a checkpoint carried without its optimizer starts the moments anew
+            _restore_optimizer(optimizer, load_file(state))
+    return step, extra

@@ -1,0 +1,116 @@
+"""Train the spectral VAE codec: multi-scale mel, KL, and light discriminators that join later."""
+
+from pathlib import Path
+from typing import Any
+
+import soundfile as sf
+import torch
+from torch import Tensor, nn
+
+from calm_core.codecs.discriminators import Discriminators, discriminator_loss, generator_losses
+from calm_core.codecs.spectral import SpectralVAE
+from calm_core.training import checkpoint
+from calm_core.training.data import Corpus
+from calm_core.training.ema import EMA
+from calm_core.training.losses import MultiScaleMel, kl_to_standard_normal
+from calm_core.training.recipes import CodecRecipe
+
+
+class _Autoencode(nn.Module):
+    """One differentiable pass, so that a distributed wrapper sees a single forward."""
+
+    def __init__(self, codec: SpectralVAE):
+        super().__init__()
+        self.codec = codec
+
+    def forward(self, wave: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, log_variance = self.codec.encode(wave)
+        latents = mean + noise * torch.exp(0.5 * log_variance)  # the reparameterised posterior sample
+        return self.codec.decode(latents), mean, log_variance
+
+
+class CodecTrainer:
+    """See `loop.Trainer`. The discriminators and the codec take turns on the same batch."""
+
+    def __init__(self, recipe: CodecRecipe, accelerator: Any):
+        self.recipe, self.schedule, self.folder = recipe, recipe.schedule, recipe.folder
+        self.accelerator = accelerator
+        torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
+        codec = SpectralVAE(**recipe.model.model_dump())
+        discriminators = Discriminators(channels=recipe.discriminator_channels)
+        self.length = round(recipe.crop_seconds * codec.sample_rate / codec.frame_size) * codec.frame_size
+        self.frames = self.length // codec.frame_size
+        self.delay = codec.delay
+        self.mel = MultiScaleMel(codec.sample_rate).to(accelerator.device)
+        self.training = Corpus(recipe.corpus, "train")
+        self.valid = Corpus(recipe.corpus, "valid")
+        s = recipe.schedule
+        optimizers = {
+            "codec_optimizer": torch.optim.AdamW(codec.parameters(), s.learning_rate, s.betas, weight_decay=s.weight_decay),
+            "discriminator_optimizer": torch.optim.AdamW(
+                discriminators.parameters(), recipe.discriminator_learning_rate, (0.8, 0.99)
+            ),
+        }
+        optimizers["codec_optimizer"].param_groups[0]["peak_lr"] = s.learning_rate
+        optimizers["discriminator_optimizer"].param_groups[0]["peak_lr"] = recipe.discriminator_learning_rate
+        self.ema = EMA(codec.to(accelerator.device), s.ema)
+        self.modules = {"codec": codec, "discriminators": discriminators, "ema": self.ema.average}
+        self.optimizers = optimizers
+        self.autoencode, self.discriminators, self.codec_optimizer, self.discriminator_optimizer = accelerator.prepare(
+            _Autoencode(codec), discriminators, *optimizers.values()
+        )
+        self.codec = codec
+
+    def step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """One step of the discriminators (once they have joined) and one of the codec."""
+        recipe, accelerator = self.recipe, self.accelerator
+        count = max(1, self.schedule.batch // accelerator.num_processes)
+        wave = self.training.crops(count, self.length, generator).to(accelerator.device)
+        noise = torch.randn(count, self.frames, self.codec.latent_dim, generator=generator).to(accelerator.device)
+        with accelerator.autocast():
+            delayed, mean, log_variance = self.autoencode(wave, noise)
+        # The decoder runs `delay` samples late; its run-in is not judged.
+        made, target = delayed[:, self.delay :], wave[:, : -self.delay]
+        parts = {"mel": self.mel(made, target), "kl": kl_to_standard_normal(mean, log_variance)}
+        total = recipe.mel_weight * parts["mel"] + recipe.kl_weight * parts["kl"]
+        if step >= recipe.adversarial_from:
+            with accelerator.autocast():
+                real = self.discriminators(target)
+                judged = discriminator_loss(real, self.discriminators(made.detach()))
+            self.discriminator_optimizer.zero_grad()
+            accelerator.backward(judged)
+            accelerator.clip_grad_norm_(self.discriminators.parameters(), self.schedule.clip)
+            self.discriminator_optimizer.step()
+            with accelerator.autocast():
+                adversarial, features = generator_losses(self.discriminators(target), self.discriminators(made))
+            parts |= {"discriminator": judged.detach(), "adversarial": adversarial, "features": features}
+            total = total + recipe.adversarial_weight * adversarial + recipe.feature_weight * features
+        self.codec_optimizer.zero_grad()
+        accelerator.backward(total)
+        parts["gradient"] = accelerator.clip_grad_norm_(self.autoencode.parameters(), self.schedule.clip)
+        self.codec_optimizer.step()
+        self.ema.update(self.codec, step)
+        return {name: value.detach() for name, value in parts.items()}
+
+    @torch.no_grad()
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Mel distance of the averaged codec on held-out texts, and four listening samples."""
+        codec = self.ema.average
+        distances = []
+        for index, row in enumerate(self.valid.rows[:: max(1, len(self.valid.rows) // 16)][:16]):
+            wave = self.valid.audio(row).to(self.accelerator.device)[None]
+            made = codec.reconstruct(wave)
+            distances.append(float(self.mel(made, wave)))
+            if index % 4 == 0:
+                write_sample(self.folder / "samples" / f"{step:07d}-{row.id}.flac", made[0], codec.sample_rate)
+        return {"mel": sum(distances) / len(distances)}
+
+    def export(self, step: int) -> None:
+        """Write the averaged codec as `codec.safetensors`."""
+        checkpoint.write_tensors(self.folder / "codec.safetensors", self.ema.average.state_dict(), {"step": str(step)})
+
+
+def write_sample(path: Path, samples: Tensor, sample_rate: int) -> None:
+    """Write samples `[T]` for listening."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sf.write(path, samples.float().clamp(-1, 1).cpu().numpy(), sample_rate)

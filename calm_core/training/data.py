@@ -1,0 +1,69 @@
+"""Read a speech corpus made by `calm synthesize`: manifest rows, audio, random crops."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import torch
+from torch import Tensor
+
+from calm_core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One utterance of a manifest; `start` and `samples` count samples in the shard, phone ends are seconds."""
+
+    id: str
+    split: str
+    speaker: str
+    text: str
+    shard: str
+    start: int
+    samples: int
+    phones: list[tuple[str, float]]
+
+
+class Corpus:
+    """A folder with `manifest.jsonl` and FLAC shards; decoded shards stay in memory as int16.
+
+    Args:
+        folder: The corpus folder.
+        split: Rows of this split only ("train", "valid", "heldout").
+
+    Raises:
+        InputError: There is no manifest, or no row of the split.
+    """
+
+    def __init__(self, folder: Path, split: str):
+        self.folder = folder
+        manifest = folder / "manifest.jsonl"
+        if not manifest.exists():
+            raise InputError(f"There is no corpus in {folder} (no manifest.jsonl); make it with: calm synthesize RECIPE.yaml")
+        with open(manifest, encoding="utf-8") as lines:
+            rows = [Row(**json.loads(line)) for line in lines]
+        self.rows = [row for row in rows if row.split == split]
+        if not self.rows:
+            raise InputError(f"The corpus in {folder} has no utterances of the split {split!r}.")
+        self._shards: dict[str, np.ndarray] = {}
+
+    def audio(self, row: Row) -> Tensor:
+        """Samples `[T]` of an utterance, float32 in [-1, 1]."""
+        if row.shard not in self._shards:
+            self._shards[row.shard], _ = sf.read(self.folder / row.shard, dtype="int16")
+        samples = self._shards[row.shard][row.start : row.start + row.samples]
+        return torch.from_numpy(samples.astype(np.float32) / 32768.0)
+
+    def crops(self, count: int, length: int, generator: torch.Generator) -> Tensor:
+        """`[count, length]` random pieces of random utterances; short utterances are padded with silence."""
+        batch = torch.zeros(count, length)
+        for index in torch.randint(len(self.rows), (count,), generator=generator).tolist():
+            count -= 1
+            wave = self.audio(self.rows[index])
+            room = wave.numel() - length
+            start = int(torch.randint(max(room, 0) + 1, (1,), generator=generator))
+            piece = wave[start : start + length]
+            batch[count, : piece.numel()] = piece
+        return batch

@@ -1,0 +1,29 @@
+"""Exponential moving average of a module's parameters."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class EMA:
+    """Keeps `average`, a copy of a module whose parameters follow the original's slowly.
+
+    Args:
+        module: The module that trains.
+        decay: Weight of the past at each update; the first updates use less, so the start is forgotten
+            (`min(decay, (1 + step) / (10 + step))`).
+    """
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.average = copy.deepcopy(module).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        """Move the average towards the module's current parameters; buffers are copied."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        ours, theirs = list(self.average.parameters()), list(module.parameters())
+        torch._foreach_lerp_(ours, [p.detach() for p in theirs], 1 - decay)
+        for mine, other in zip(self.average.buffers(), module.buffers(), strict=True):
+            mine.copy_(other)

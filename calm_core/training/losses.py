@@ -1,0 +1,58 @@
+"""Losses of the codec: multi-scale log-mel distance and the KL divergence of the bottleneck."""
+
+import torch
+from torch import Tensor, nn
+
+
+def mel_filters(n_fft: int, mels: int, sample_rate: int) -> Tensor:
+    """Triangular filters `[bins, mels]` on the HTK mel scale, each summing to one."""
+    hz = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
+    top = 2595 * torch.log10(torch.tensor(1 + sample_rate / 1400, dtype=torch.float64))
+    edges = 700 * (10 ** (torch.linspace(0, 1, mels + 2, dtype=torch.float64) * top / 2595) - 1)
+    rising = (hz[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - hz[:, None]) / (edges[2:] - edges[1:-1])
+    filters = torch.minimum(rising, falling).clamp(min=0)
+    return (filters / filters.sum(0).clamp(min=1e-3)).float()
+
+
+class MultiScaleMel(nn.Module):
+    """Mean absolute difference of log-mel spectrograms at several STFT resolutions (hop: a quarter window).
+
+    Args:
+        sample_rate: Samples a second.
+        scales: `(n_fft, mels)` of each resolution.
+        floor: Power below which differences do not count; about -70 dB of full scale.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        scales: tuple[tuple[int, int], ...] = ((256, 20), (512, 40), (1024, 80), (2048, 128)),
+        floor: float = 1e-5,
+    ):
+        super().__init__()
+        self.scales, self.floor = scales, floor
+        for n_fft, mels in scales:
+            self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
+            self.register_buffer(f"filters_{n_fft}", mel_filters(n_fft, mels, sample_rate), persistent=False)
+
+    def log_mel(self, wave: Tensor, n_fft: int) -> Tensor:
+        """Natural-log mel magnitudes `[B, frames, mels]` of `wave [B, S]`."""
+        window, filters = getattr(self, f"window_{n_fft}"), getattr(self, f"filters_{n_fft}")
+        spectrum = torch.stft(wave, n_fft, n_fft // 4, window=window, return_complex=True)
+        magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-10).sqrt() * (2 / window.sum())
+        return torch.log(magnitude.transpose(1, 2) @ filters + self.floor)
+
+    def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
+        """Scalar distance of two waveforms `[B, S]`."""
+        with torch.autocast(predicted.device.type, enabled=False):
+            terms = [
+                (self.log_mel(predicted.float(), n_fft) - self.log_mel(target.float(), n_fft)).abs().mean()
+                for n_fft, _ in self.scales
+            ]
+        return torch.stack(terms).mean()
+
+
+def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_variance)) || N(0, 1)) in nats, averaged over every latent value."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()

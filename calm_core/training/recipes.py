@@ -1,0 +1,105 @@
+"""Training recipes: strict YAML, one kind for each trainer."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from calm_core.errors import InputError
+
+
+class Strict(BaseModel):
+    """Base of all recipe parts: a key that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Schedule(Strict):
+    """Steps, learning rate and everything else that is common to all trainers."""
+
+    steps: int = Field(ge=1)
+    batch: int = Field(ge=1, description="utterances or crops a step, over all processes")
+    learning_rate: float = Field(gt=0)
+    final_learning_rate: float = Field(1e-5, ge=0, description="end of the cosine")
+    warmup: int = Field(200, ge=0)
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0)
+    ema: float = Field(0.999, ge=0, lt=1)
+    bf16: bool = True
+    seed: int = 0
+    log_every: int = Field(20, ge=1)
+    evaluate_every: int = Field(500, ge=1)
+    save_minutes: float = Field(3.0, gt=0)
+
+
+class CodecModel(Strict):
+    """Arguments of `SpectralVAE`."""
+
+    sample_rate: int = 24_000
+    n_fft: int = 960
+    hop: int = 240
+    strides: tuple[int, int] = (2, 4)
+    latent_dim: int = 32
+    encoder_widths: tuple[int, int, int] = (192, 224, 256)
+    decoder_widths: tuple[int, int, int] = (224, 224, 256)
+    encoder_depths: tuple[int, int, int] = (2, 2, 1)
+    decoder_depths: tuple[int, int, int] = (4, 3, 2)
+    heads: int = 4
+    feedforward: int = 512
+    context: int = 25
+    expansion: int = 2
+    kernel: int = 7
+
+
+class CodecRecipe(Strict):
+    """`kind: codec`: the VAE-GAN."""
+
+    kind: Literal["codec"]
+    folder: Path
+    corpus: Path
+    model: CodecModel = CodecModel()
+    schedule: Schedule
+    crop_seconds: float = Field(2.56, gt=0.5)
+    mel_weight: float = 15.0
+    kl_weight: float = 0.05
+    adversarial_weight: float = 1.0
+    feature_weight: float = 2.0
+    adversarial_from: int = Field(0, ge=0, description="step at which the discriminators join")
+    discriminator_learning_rate: float = 2e-4
+    discriminator_channels: int = 128
+
+
+Recipe = Annotated[CodecRecipe, Field(discriminator=None)]
+
+
+def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe:
+    """Read a training recipe; overrides are `key=value` or `part.key=value`, values parsed as YAML.
+
+    Raises:
+        InputError: The file is missing or a key or value is wrong; the message names it.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"There is no recipe {path}; the bundled ones are in calm_core/configs.") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"The recipe {path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"The recipe {path} must be a mapping of keys to values.")
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise InputError(f"The override {override!r} must look like key=value.")
+        *parts, last = key.split(".")
+        place = values
+        for part in parts:
+            place = place.setdefault(part, {})
+        place[last] = yaml.safe_load(value)
+    try:
+        return TypeAdapter(CodecRecipe).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"In the recipe {path}, key {where!r}: {first['msg']}.") from None

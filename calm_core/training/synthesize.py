@@ -1,0 +1,206 @@
+"""Make the synthetic speech corpus that a recipe describes: FLAC shards, a manifest and the list of speakers.
+
+    recipe -> texts, speakers -> jobs (one text, one flite voice, a few speakers) -> shards -> manifest.jsonl
+
+Each shard is written by one process, whole or not at all, so a run that was stopped goes on where it was.
+A manifest row is one utterance: `id, split, speaker, text, shard, start, samples, phones`; `start` and `samples`
+count samples in the shard, `phones` lists `[phone, end in seconds]`.
+"""
+
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from calm_core.errors import InputError
+from calm_core.training.corpus_text import corpus_sentences
+from calm_core.training.speakers import FLITE_RATE, FLITE_VOICES, Speaker, analyse, make_speakers, read_with_flite, revoice
+
+CORPUS_RATE = 24_000
+
+
+class CorpusRecipe(BaseModel):
+    """What `calm synthesize` reads. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    folder: Path
+    texts: int = Field(ge=8, description="training texts; each is read by one flite voice")
+    voices_per_text: int = Field(2, ge=1, description="speakers that each reading is turned into")
+    speakers_per_voice: int = Field(30, ge=1)
+    held_out_speakers: int = Field(20, ge=2)
+    held_out_per_mille: int = Field(20, ge=1, le=500)
+    sentences_per_held_out_speaker: int = Field(12, ge=2)
+    loudness_lufs: float = Field(-23.0, ge=-40.0, le=-10.0)
+    texts_per_shard: int = Field(100, ge=1)
+    max_seconds: float = Field(12.0, gt=1.0, description="longer readings are left out")
+    seed: int = 0
+    processes: int = Field(2, ge=1)
+    fortunes: Path = Path("/usr/share/games/fortunes")
+    word_list: Path = Path("/usr/share/dict/american-english")
+    excluded_texts: Path | None = Field(None, description="a file of sentences, one a line, never read")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One text, the flite voice that reads it and the speakers that the reading is turned into."""
+
+    key: str
+    split: str
+    text: str
+    base: str
+    speakers: tuple[Speaker, ...]
+
+
+def load_recipe(path: Path, overrides: list[str]) -> CorpusRecipe:
+    """Read a corpus recipe; `overrides` are `key=value` pairs parsed as YAML.
+
+    Raises:
+        InputError: The file is missing, is no YAML mapping, or a key or value is wrong; the message names it.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"There is no recipe {path}; the bundled ones are in calm_core/configs.") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"The recipe {path} is not YAML: {error}".replace("\n", " ")) from None
+    if not isinstance(values, dict):
+        raise InputError(f"The recipe {path} must be a mapping of keys to values.")
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise InputError(f"The override {override!r} must look like key=value.")
+        values[key] = yaml.safe_load(value)
+    try:
+        return CorpusRecipe(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"In the recipe {path}, key {where!r}: {first['msg']}.") from None
+
+
+def plan(recipe: CorpusRecipe) -> tuple[list[Job], list[Speaker]]:
+    """All jobs of a recipe in a fixed order, and every speaker: the same recipe always gives the same plan."""
+    excluded = recipe.excluded_texts.read_text(encoding="utf-8").splitlines() if recipe.excluded_texts else []
+    training_texts, held_out_texts = corpus_sentences(
+        recipe.texts, recipe.seed, recipe.fortunes, recipe.word_list, excluded, recipe.held_out_per_mille
+    )
+    training, held_out = make_speakers(recipe.speakers_per_voice, recipe.held_out_speakers, recipe.seed)
+    rng = np.random.default_rng(recipe.seed + 3)
+    of_voice = {voice: [s for s in training if s.base == voice] for voice in FLITE_VOICES}
+
+    def job(key: str, split: str, text: str, voice: str) -> Job:
+        chosen = rng.choice(len(of_voice[voice]), size=min(recipe.voices_per_text, len(of_voice[voice])), replace=False)
+        picked = [of_voice[voice][i] for i in chosen]
+        if rng.random() < 0.25:  # flite's own voices are heard more often: the bundled presets are built on them
+            picked[0] = of_voice[voice][0]
+        return Job(key, split, text, voice, tuple(dict.fromkeys(picked)))
+
+    jobs = [job(f"t{i:06d}", "train", text, FLITE_VOICES[i % 4]) for i, text in enumerate(training_texts)]
+    jobs += [job(f"v{i:05d}", "valid", text, FLITE_VOICES[i % 4]) for i, text in enumerate(held_out_texts)]
+    texts = iter(held_out_texts * (1 + len(held_out) * recipe.sentences_per_held_out_speaker // max(1, len(held_out_texts))))
+    for speaker in held_out:
+        for index in range(recipe.sentences_per_held_out_speaker):
+            jobs.append(Job(f"{speaker.name}-{index:02d}", "heldout", next(texts), speaker.base, (speaker,)))
+    return jobs, training + held_out
+
+
+def normalise_loudness(samples: np.ndarray, target_lufs: float) -> np.ndarray:
+    """Scale 24 kHz samples `[T]` to a loudness (ITU-R BS.1770), less where a peak would pass 0.97 of full scale."""
+    import pyloudnorm
+
+    padded = np.pad(samples, (0, max(0, CORPUS_RATE // 2 - len(samples))))  # the meter needs 0.4 s
+    loudness = pyloudnorm.Meter(CORPUS_RATE).integrated_loudness(padded)
+    gain = 10 ** ((target_lufs - loudness) / 20) if np.isfinite(loudness) else 1.0
+    peak = float(np.abs(samples).max(initial=0.0))
+    return samples * min(gain, 0.97 / max(peak, 1e-9))
+
+
+def speak(text: str, speaker: Speaker, target_lufs: float = -23.0) -> np.ndarray:
+    """A speaker's real (synthetic-corpus) reading of a text: samples `[T]` at 24 kHz, float64."""
+    samples, _ = read_with_flite(text, speaker.base)
+    if not speaker.is_original:
+        samples = revoice(analyse(samples), speaker)
+    return normalise_loudness(soxr.resample(samples, FLITE_RATE, CORPUS_RATE), target_lufs)
+
+
+def utterances(job: Job, recipe: CorpusRecipe) -> Iterator[tuple[dict[str, object], np.ndarray]]:
+    """The manifest rows (without shard and start) and 24 kHz samples of one job."""
+    samples, phones = read_with_flite(job.text, job.base)
+    if not phones or len(samples) > recipe.max_seconds * FLITE_RATE:
+        return
+    world = None if all(s.is_original for s in job.speakers) else analyse(samples)
+    for speaker in job.speakers:
+        voiced = samples if speaker.is_original or world is None else revoice(world, speaker)
+        audio = normalise_loudness(soxr.resample(voiced, FLITE_RATE, CORPUS_RATE), recipe.loudness_lufs)
+        row = {
+            "id": f"{job.key}-{speaker.name}",
+            "split": job.split,
+            "speaker": speaker.name,
+            "text": job.text,
+            "samples": len(audio),
+            "phones": [[phone, round(min(end / speaker.rate, len(audio) / CORPUS_RATE), 4)] for phone, end in phones],
+        }
+        yield row, audio
+
+
+def write_shard(task: tuple[int, list[Job], CorpusRecipe]) -> tuple[int, int, float]:
+    """Write one shard and its part of the manifest; returns its number, its utterances and its seconds."""
+    number, jobs, recipe = task
+    audio_path = recipe.folder / f"shard-{number:04d}.flac"
+    rows_path = recipe.folder / f"shard-{number:04d}.jsonl"
+    if not rows_path.exists():
+        rows, parts, start = [], [], 0
+        for job in jobs:
+            for row, audio in utterances(job, recipe):
+                rows.append({**row, "shard": audio_path.name, "start": start})
+                parts.append(np.round(audio * 32767).astype(np.int16))
+                start += len(audio)
+        whole = np.concatenate(parts) if parts else np.zeros(0, np.int16)
+        sf.write(f"{audio_path}.part", whole, CORPUS_RATE, format="FLAC", subtype="PCM_16")
+        os.replace(f"{audio_path}.part", audio_path)
+        part = Path(f"{rows_path}.part")
+        part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        os.replace(part, rows_path)  # the rows come last: their presence says that the shard is whole
+    rows = [json.loads(line) for line in rows_path.read_text(encoding="utf-8").splitlines()]
+    return number, len(rows), sum(row["samples"] for row in rows) / CORPUS_RATE
+
+
+def synthesize(recipe: CorpusRecipe) -> dict[str, float]:
+    """Make the whole corpus; returns its figures: utterances, hours, speakers.
+
+    Raises:
+        InputError: The text sources are not installed.
+    """
+    for source, package in ((recipe.fortunes, "fortunes"), (recipe.word_list, "wamerican")):
+        if not source.exists():
+            raise InputError(f"{source} is missing; install it (on Debian: apt-get install {package}) or set its path.")
+    recipe.folder.mkdir(parents=True, exist_ok=True)
+    jobs, speakers = plan(recipe)
+    (recipe.folder / "speakers.json").write_text(json.dumps([s.as_dict() for s in speakers], indent=1), encoding="utf-8")
+    size = recipe.texts_per_shard
+    tasks = [(i, jobs[at : at + size], recipe) for i, at in enumerate(range(0, len(jobs), size))]
+    seconds, count = 0.0, 0
+    with multiprocessing.get_context("spawn").Pool(recipe.processes) as pool:
+        for done, (_, rows, length) in enumerate(pool.imap_unordered(write_shard, tasks), start=1):
+            count, seconds = count + rows, seconds + length
+            print(f"shard {done}/{len(tasks)}: {count} utterances, {seconds / 3600:.2f} h", file=sys.stderr, flush=True)
+    with open(recipe.folder / "manifest.jsonl.part", "w", encoding="utf-8") as manifest:
+        for number in range(len(tasks)):
+            manifest.write((recipe.folder / f"shard-{number:04d}.jsonl").read_text(encoding="utf-8"))
+    os.replace(recipe.folder / "manifest.jsonl.part", recipe.folder / "manifest.jsonl")
+    return {"utterances": count, "hours": seconds / 3600, "speakers": len(speakers)}
+
+
+def main_recipe(path: Path, overrides: list[str]) -> dict[str, float]:
+    """`calm synthesize RECIPE.yaml [key=value ...]`."""
+    return synthesize(load_recipe(path, overrides))
