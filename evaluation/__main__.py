@@ -1,0 +1,42 @@
+"""The command line: `python -m evaluation metrics|bundled ...`."""
+
+import argparse
+import os
+import sys
+from typing import NoReturn
+
+from evaluation.bundled import command as bundled
+from evaluation.errors import InputError
+from evaluation.metrics import command as metrics
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and leaves with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message} (see --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, or 2 after one line on stderr where the input is at fault."""
+    parser = _Parser(prog="python -m evaluation", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    metrics.add_arguments(commands.add_parser("metrics", help="compare two folders of WAV files"))
+    bundled.add_arguments(commands.add_parser("bundled", help="figures of the bundled models"))
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of stdout left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,165 @@
+"""How well a recogniser understands the bundled model, beside its source voices and beside its codec alone.
+
+Sentence i is read by voice i modulo the number of voices (or by all), the same pairs in every system:
+
+    source   flite and the vocoder, as in the training corpus
+    codec    the source after encoding and decoding: the best that the model could do
+    model    the model under test, in its bundled voice of that name
+"""
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.bundled.engine import Reconstruction, Speech, progress
+from evaluation.bundled.sentences import Sentence
+from evaluation.bundled.sources import corpus_speakers, read_aloud
+from evaluation.clips import Clip
+from evaluation.errors import InputError
+from evaluation.intervals import bootstrap_ratio
+from evaluation.metrics import find_metric
+
+SYSTEMS = ("source", "codec", "model")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to compare, on what."""
+
+    sentences: Sequence[Sentence]
+    systems: Sequence[str] = SYSTEMS
+    voices: Sequence[str] = ()
+    every_voice: bool = False
+    model: str = "calm-tts-en"
+    codec: str = "calm-codec-speech"
+    device: str = "cpu"
+    seed: int = 0
+    processes: int = 2
+    audio_dir: Path | None = None
+
+
+@dataclass
+class Heard:
+    """One sentence of one system as the recogniser heard it."""
+
+    system: str
+    voice: str
+    said: str
+    text: str
+    word_errors: tuple[int, int] = field(default=(0, 0))
+    character_errors: tuple[int, int] = field(default=(0, 0))
+
+
+def choose_voices(wanted: Sequence[str], bundled: Sequence[str], sources: Sequence[str]) -> list[str]:
+    """The wanted voices, or all bundled ones that the corpus knows, or flite's own four where no model is loaded.
+
+    Raises:
+        InputError: A wanted voice is unknown.
+    """
+    known = [name for name in bundled if name in sources] if bundled else list(sources)
+    for name in wanted:
+        if name not in known:
+            raise InputError(f"There is no source for a voice {name!r}; choose from {', '.join(known)}.")
+    chosen = list(wanted) or (known if bundled else [name for name in sources if "-" not in name])
+    if not chosen:
+        raise InputError("None of the model's voices is a speaker of the corpus; name some with --voices.")
+    return chosen
+
+
+def _listen(clip: Clip) -> str:
+    from evaluation.metrics.recognition import transcribe
+
+    return transcribe(clip)
+
+
+def recognise(clips: Sequence[Clip], label: str, processes: int) -> list[str]:
+    """What the recogniser hears in each clip; in several processes where that pays."""
+    find_metric("wer").load()  # a missing package is said here and not by a worker
+    if processes == 1 or len(clips) < 8:
+        return [_listen(clip) for clip in progress(label, clips)]
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return [pending.result() for pending in progress(label, [pool.submit(_listen, clip) for clip in clips])]
+
+
+def _save(clips: Sequence[Clip], folder: Path) -> None:
+    import soundfile
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for clip in clips:
+        soundfile.write(folder / f"{clip.item}.wav", clip.samples, clip.sample_rate)
+        (folder / f"{clip.item}.txt").write_text(f"{clip.transcript}\n", encoding="utf-8")
+
+
+def measure(settings: Settings) -> list[Heard]:
+    """Speak, reconstruct, generate and recognise; one row a sentence, voice and system.
+
+    Raises:
+        InputError: An unknown system, model or voice, or a missing package or flite.
+    """
+    for system in settings.systems:
+        if system not in SYSTEMS:
+            raise InputError(f"There is no system {system!r}; choose from {', '.join(SYSTEMS)}.")
+    training, _ = corpus_speakers()
+    speech = Speech(settings.model, settings.device) if "model" in settings.systems else None
+    voices = choose_voices(settings.voices, speech.bundled_voices() if speech else (), list(training))
+    pairs = [
+        (number, sentence, voice)
+        for number, sentence in enumerate(settings.sentences)
+        for voice in (voices if settings.every_voice else [voices[number % len(voices)]])
+    ]
+    clips: dict[str, list[Clip]] = {}
+    if {"source", "codec"} & set(settings.systems):
+        clips["source"] = [
+            read_aloud(f"{number:03d}-{voice}", sentence.written, training[voice], sentence.said)
+            for number, sentence, voice in progress("source", pairs)
+        ]
+    if "codec" in settings.systems:
+        reconstruct = Reconstruction(settings.codec, settings.device)
+        clips["codec"] = [reconstruct(clip) for clip in progress("codec", clips["source"])]
+    if speech:
+        ready = {voice: speech.voice(voice) for voice in voices}
+        clips["model"] = [
+            speech.say(f"{number:03d}-{voice}", sentence.written, ready[voice], settings.seed + number, sentence.said)
+            for number, sentence, voice in progress("model", pairs)
+        ]
+    return [row for system in settings.systems for row in _score(system, clips[system], pairs, settings)]
+
+
+def _score(
+    system: str, clips: Sequence[Clip], pairs: Sequence[tuple[int, Sentence, str]], settings: Settings
+) -> list[Heard]:
+    from evaluation.metrics.recognition import character_errors, word_errors
+
+    if settings.audio_dir:
+        _save(clips, settings.audio_dir / system)
+    texts = recognise(clips, f"{system}, recognised", settings.processes)
+    return [
+        Heard(
+            system, voice, sentence.said, text, word_errors(sentence.said, text), character_errors(sentence.said, text)
+        )
+        for text, (_, sentence, voice) in zip(texts, pairs, strict=True)
+    ]
+
+
+def summarise(rows: Sequence[Heard], seed: int = 0) -> list[dict[str, object]]:
+    """WER and CER in percent with bootstrap intervals over sentences, a row a system and a row a system and voice."""
+    groups: dict[tuple[str, str], list[Heard]] = {}
+    for row in rows:
+        groups.setdefault((row.system, "all"), []).append(row)
+    for row in rows:
+        groups.setdefault((row.system, row.voice), []).append(row)
+    table = []
+    for (system, voice), members in groups.items():
+        rng = np.random.default_rng(seed)
+        wer = bootstrap_ratio(*zip(*(row.word_errors for row in members), strict=True), rng)
+        cer = bootstrap_ratio(*zip(*(row.character_errors for row in members), strict=True), rng)
+        figures = (100 * value for value in (*wer, *cer))
+        names = ("wer", "wer_low", "wer_high", "cer", "cer_low", "cer_high")
+        table.append(
+            {"system": system, "voice": voice, "sentences": len(members), **dict(zip(names, figures, strict=True))}
+        )
+    return table

@@ -1,0 +1,78 @@
+"""Error rates of a recogniser: pocketsphinx 5 with the US English models that it carries, at 16 kHz."""
+
+import sys
+from functools import lru_cache
+
+import numpy as np
+from jiwer import process_characters, process_words
+from pocketsphinx import Decoder
+
+from evaluation.clips import Clip
+from evaluation.errors import InputError
+from evaluation.metrics.words import spoken_words
+
+_RATE = 16_000
+
+
+@lru_cache(maxsize=1)
+def _decoder() -> Decoder:
+    # cmn=batch: the mean of each utterance alone, so that a result never depends on what was heard before
+    return Decoder(samprate=float(_RATE), cmn="batch", loglevel="FATAL")
+
+
+@lru_cache(maxsize=8)  # WER and CER ask for the same clip in turn
+def transcribe(clip: Clip) -> str:
+    """What pocketsphinx hears; an empty string where it hears nothing. The same clip always reads the same."""
+    samples = clip.at(_RATE)
+    pcm = np.round(np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes()
+    decoder = _decoder()
+    decoder.start_utt()
+    decoder.process_raw(pcm, full_utt=True)
+    decoder.end_utt()
+    heard = decoder.hyp()
+    return heard.hypstr if heard else ""
+
+
+def word_errors(said: str, heard: str) -> tuple[int, int]:
+    """Wrong words (substituted, dropped or added) and words said."""
+    reference, hypothesis = spoken_words(said), spoken_words(heard)
+    aligned = process_words(" ".join(reference), " ".join(hypothesis))
+    return aligned.substitutions + aligned.deletions + aligned.insertions, len(reference)
+
+
+def character_errors(said: str, heard: str) -> tuple[int, int]:
+    """Wrong characters and characters said, a single space between words."""
+    reference, hypothesis = " ".join(spoken_words(said)), " ".join(spoken_words(heard))
+    aligned = process_characters(reference, hypothesis)
+    return aligned.substitutions + aligned.deletions + aligned.insertions, len(reference)
+
+
+def _texts(reference: Clip, degraded: Clip) -> tuple[str, str]:
+    """What was said and what is heard; without a transcript, what is heard in the reference counts as said."""
+    said = reference.transcript
+    if said is None:
+        print(f"{reference.item} has no .txt beside it: its own recognised words stand in", file=sys.stderr)
+        said = transcribe(reference)
+    if not spoken_words(said):
+        raise InputError(f"No words are known for {reference.item}; put a .txt file with its text beside it.")
+    return said, transcribe(degraded)
+
+
+def wer(reference: Clip, degraded: Clip) -> float:
+    """Word error rate of what is heard in `degraded`; 0 is perfect, above 1 means more wrong words than words said.
+
+    Raises:
+        InputError: Nothing is known to be said.
+    """
+    wrong, said = word_errors(*_texts(reference, degraded))
+    return wrong / said
+
+
+def cer(reference: Clip, degraded: Clip) -> float:
+    """Character error rate of what is heard in `degraded`.
+
+    Raises:
+        InputError: Nothing is known to be said.
+    """
+    wrong, said = character_errors(*_texts(reference, degraded))
+    return wrong / said
