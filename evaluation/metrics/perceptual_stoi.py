@@ -13,6 +13,8 @@ _RATE = 16_000
 def _stoi(name: str, reference: Clip, degraded: Clip, extended: bool) -> float:
     clean, noisy = reference.at(_RATE), degraded.at(_RATE)
     length = min(len(clean), len(noisy))
+    if not clean.any():
+        raise InputError(f"{name} cannot score {degraded.item}: {reference.item} is silent.")
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Not enough STFT frames")
         try:

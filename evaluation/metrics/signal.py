@@ -18,19 +18,19 @@ def _pair(reference: Clip, degraded: Clip) -> tuple[np.ndarray, np.ndarray]:
 def si_snr(reference: Clip, degraded: Clip) -> float:
     """Scale-invariant signal-to-noise ratio in dB (Le Roux et al. 2019, "SDR - half-baked or well done?", equation 3).
 
-    Both powers are floored 100 dB under the reference, so that identical clips read 100 and an unrelated one at least -100.
+    Both powers are floored 100 dB under the degraded clip's, so values lie between -100 and 100.
 
     Raises:
-        InputError: The reference is silent.
+        InputError: A clip is silent.
     """
     clean, noisy = _pair(reference, degraded)
     clean, noisy = clean - clean.mean(), noisy - noisy.mean()
-    energy = float(clean @ clean)
-    if energy == 0.0:
-        raise InputError(f"{reference.item} is silent; SI-SNR needs a reference with sound.")
-    target = (noisy @ clean) / energy * clean
+    for clip, samples in ((reference, clean), (degraded, noisy)):
+        if not samples.any():
+            raise InputError(f"{clip.item} is silent; SI-SNR needs two clips with sound.")
+    target = (noisy @ clean) / (clean @ clean) * clean
     error = noisy - target
-    tiny = 1e-10 * energy
+    tiny = 1e-10 * (noisy @ noisy)
     return float(10 * np.log10((target @ target + tiny) / (error @ error + tiny)))
 
 
