@@ -26,12 +26,14 @@ class Condition:
         prefix: [P, M], embeddings that come before the first audio frame.
         frames: [T, M] added to the backbone input frame by frame, or None. When given, the
             utterance ends with these frames and the end-of-speech head is not asked.
+        null_frames: [T, M] of a row that knows neither text nor voice, for guidance, or None.
         max_frames: most frames that the utterance may have.
         frames_after_eos: frames still produced after the frame where the end was detected.
     """
 
     prefix: Tensor
     frames: Tensor | None = None
+    null_frames: Tensor | None = None
     max_frames: int = 0
     frames_after_eos: int = 0
 

@@ -25,9 +25,12 @@ class Codec(nn.Module):
         encoder_dim: width of the latents that `encode` gives; differs from D only in old releases
             whose encoder serves voice prompts alone.
         frame_size: samples per latent.
+        delay: samples by which the output of `decode` comes late; the first `delay` samples of a
+            stream are run-in and are thrown away.
     """
 
     kind: ClassVar[str]
+    delay: int = 0
 
     def __init__(self, sample_rate: int, frame_rate: float, latent_dim: int, encoder_dim: int):
         super().__init__()

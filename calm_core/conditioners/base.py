@@ -29,12 +29,24 @@ class TextConditioner(nn.Module):
         """
         raise NotImplementedError
 
+    def absorb_voice(self, prefix: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Decide what becomes of a voice prompt.
+
+        Args:
+            prefix: [1, P, M], the projected prompt.
+
+        Returns:
+            The part [1, P', M] that goes in front of the row, and the part that `condition` wants
+            as its `voice`, or None.
+        """
+        return prefix, None
+
     def condition(self, piece: str, voice: Tensor | None = None, speed: float = 1.0) -> Condition:
         """The condition of one piece.
 
         Args:
             piece: a piece from `split`.
-            voice: [P, M] voice prefix of the speaker, for conditioners that predict durations.
+            voice: what `absorb_voice` kept of the speaker's prompt, or None.
             speed: above 1 is faster; conditioners without `native_speed` get 1.
         """
         raise NotImplementedError

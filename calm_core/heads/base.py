@@ -88,6 +88,9 @@ class Head(nn.Module):
         with torch.autocast(z.device.type, enabled=False):
             return self._loss(z.float(), target.float(), generator)
 
+    def drop_training_parts(self) -> None:
+        """Forget what only `loss` needs."""
+
     def sample(
         self,
         z: Tensor,

@@ -46,6 +46,10 @@ class LSDHead(Head):
         super().__init__(latent_dim, cond_dim, channels, depth)
         self.weight = AdaptiveWeight()
 
+    def drop_training_parts(self) -> None:
+        """Forget the loss weighting."""
+        del self.weight
+
     def sample_from(self, z: Tensor, noise: Tensor, steps: int | None = None) -> Tensor:
         """Jump from 0 to 1 in equal steps, x <- X(i / n, (i + 1) / n, x)."""
         count = steps or self.default_steps
