@@ -82,12 +82,31 @@ class VAEConfig(StrictModel):
 
 
 class SpectralConfig(StrictModel):
-    """`codecs.spectral`: a STFT front and an iSTFT head."""
+    """`codecs.spectral`: a STFT front and an iSTFT head.
 
-    kind: Literal["spectral"]
+    Widths and depths are those of the three frame rates, fastest first: ConvNeXt blocks at the first
+    two, Transformer layers at the last.
+    """
+
+    kind: Literal["spectral"] = "spectral"
     sample_rate: int = 24_000
     frame_rate: float = 12.5
     latent_dim: int = 32
+    n_fft: int = 960
+    hop: int = 240
+    # Reductions of the STFT frame rate, outer first: 100 Hz / 2 / 4 = 12.5 Hz.
+    strides: tuple[int, int] = (2, 4)
+    encoder_widths: tuple[int, int, int] = (192, 224, 256)
+    decoder_widths: tuple[int, int, int] = (224, 224, 256)
+    encoder_depths: tuple[int, int, int] = (2, 2, 1)
+    decoder_depths: tuple[int, int, int] = (4, 3, 2)
+    # Of the Transformers; the context in latent frames.
+    heads: int = 4
+    feedforward: int = 512
+    context: int = 25
+    # Of the ConvNeXt blocks.
+    expansion: int = 2
+    kernel: int = 7
 
 
 CodecConfig = Annotated[VAEConfig | SpectralConfig, Field(discriminator="kind")]
@@ -123,7 +142,10 @@ class AlignedTextConfig(StrictModel):
     """Phones with predicted durations, one condition a frame (`conditioners.aligned`)."""
 
     kind: Literal["aligned"]
-    dim: int
+    channels: int = 192
+    depth: int = 4
+    # Longest piece spoken in one go; longer sentences are cut at clauses, then at words.
+    max_phones: int = 220
 
 
 TextConfig = Annotated[PrefixTextConfig | AlignedTextConfig, Field(discriminator="kind")]
@@ -134,6 +156,8 @@ class VoiceConfig(StrictModel):
 
     # A learned vector before the prompt.
     bos: bool = True
+    # Whether the backbone hears the prompt before the text; aligned text takes the voice itself.
+    in_prefix: bool = True
     max_seconds: float = 30.0
 
 

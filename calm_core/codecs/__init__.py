@@ -1,9 +1,10 @@
 """Codecs behind one registry: `build_codec(config)` finds the class by `config.kind`."""
 
 from calm_core.codecs.base import Codec
+from calm_core.codecs.spectral import SpectralCodec
 from calm_core.codecs.vae import VAECodec
 
-CODECS: dict[str, type[Codec]] = {codec.kind: codec for codec in (VAECodec,)}
+CODECS: dict[str, type[Codec]] = {codec.kind: codec for codec in (VAECodec, SpectralCodec)}
 
 
 def build_codec(config: object) -> Codec:

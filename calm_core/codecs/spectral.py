@@ -15,23 +15,29 @@ when every frame that covers it is known, so the decoder's output comes `delay =
 Shapes: B rows, S samples, T latent frames, D latent dimensions; inside, features are [B, time, channels].
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from calm_core.codecs.base import Codec
+from calm_core.config import SpectralConfig
 from calm_core.nn.transformer import Transformer
-from calm_core.state import State
+from calm_core.state import State, child, read, write
+
+States = State | Sequence[State] | None
 
 
-def causal_window(x: Tensor, length: int, state: State | None, name: str) -> Tensor:
-    """`x [B, T, C]` with `length` steps of its past in front: zeros at first, then what the state kept."""
-    if length == 0:
-        return x
+def causal_window(x: Tensor, length: int, state: States, name: str) -> Tensor:
+    """`x [B, T, C]` with `length` steps of its past in front: zeros, or what the state kept under `name`."""
     if state is None:
         return F.pad(x, (0, 0, length, 0))
-    past = state.get(name)
-    whole = F.pad(x, (0, 0, length, 0)) if past is None else torch.cat([past, x], dim=1)
-    state[name] = whole[:, -length:].detach().clone()
+    whole = torch.cat([read(state, name), x], dim=1)
+    write(state, name, whole[:, -length:].clone())
     return whole
 
 
@@ -45,7 +51,11 @@ class CausalDepthwise(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         nn.init.trunc_normal_(self.weight, std=0.1)
 
-    def forward(self, x: Tensor, state: State | None, name: str) -> Tensor:
+    def init_state(self, batch_size: int, device: torch.device | None = None) -> Tensor:
+        """The silence before the first step."""
+        return torch.zeros(batch_size, self.kernel - 1, self.bias.numel(), device=device)
+
+    def forward(self, x: Tensor, state: States, name: str) -> Tensor:
         """Convolve; `state` carries the last `kernel - 1` steps under `name`."""
         steps = x.shape[1]
         past = causal_window(x, self.kernel - 1, state, name)
@@ -66,7 +76,7 @@ class ConvNeXtBlock(nn.Module):
         self.contract = nn.Linear(expansion * channels, channels)
         self.gain = nn.Parameter(torch.full((channels,), 0.2))
 
-    def forward(self, x: Tensor, state: State | None, name: str) -> Tensor:
+    def forward(self, x: Tensor, state: States, name: str) -> Tensor:
         """`[B, T, C] -> [B, T, C]`."""
         hidden = self.expand(self.norm(self.depthwise(x, state, name)))
         return x + self.gain * self.contract(F.gelu(hidden, approximate="tanh"))
@@ -79,41 +89,50 @@ class Stack(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(ConvNeXtBlock(channels, expansion, kernel) for _ in range(depth))
 
-    def forward(self, x: Tensor, state: State | None, name: str) -> Tensor:
+    def init_state(self, batch_size: int, device: torch.device | None = None) -> State:
+        """The past of every block, numbered."""
+        return {str(i): block.depthwise.init_state(batch_size, device) for i, block in enumerate(self.blocks)}
+
+    def forward(self, x: Tensor, state: States = None) -> Tensor:
         """`[B, T, C] -> [B, T, C]`."""
         for index, block in enumerate(self.blocks):
-            x = block(x, state, f"{name}.{index}")
+            x = block(x, state, str(index))
         return x
 
 
 class SpectralEncoder(nn.Module):
-    """STFT frames to latents. See the module's drawing for the shapes."""
+    """STFT frames to the posterior of the latents. See the module's drawing."""
 
-    def __init__(
-        self, n_fft: int, hop: int, strides: tuple[int, int], widths: tuple[int, int, int], depths: tuple[int, int, int],
-        heads: int, feedforward: int, context: int, expansion: int, kernel: int, latent_dim: int,
-    ):  # fmt: skip
+    window: Tensor
+
+    def __init__(self, config: SpectralConfig):
         super().__init__()
-        self.n_fft, self.hop, self.strides = n_fft, hop, strides
-        bins = n_fft // 2 + 1
-        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        self.input = nn.Linear(2 * bins, widths[0])
-        self.fine = Stack(widths[0], depths[0], expansion, kernel)
-        self.down_fine = nn.Linear(strides[0] * widths[0], widths[1])
-        self.middle = Stack(widths[1], depths[1], expansion, kernel)
-        self.down_middle = nn.Linear(strides[1] * widths[1], widths[2])
+        self.n_fft, self.hop, self.strides = config.n_fft, config.hop, config.strides
+        widths, depths = config.encoder_widths, config.encoder_depths
+        block = (config.expansion, config.kernel)
+        self.register_buffer("window", torch.hann_window(self.n_fft), persistent=False)
+        self.input = nn.Linear(self.n_fft + 2, widths[0])
+        self.fine = Stack(widths[0], depths[0], *block)
+        self.down_fine = nn.Linear(self.strides[0] * widths[0], widths[1])
+        self.middle = Stack(widths[1], depths[1], *block)
+        self.down_middle = nn.Linear(self.strides[1] * widths[1], widths[2])
         self.transformer = Transformer(
-            widths[2], heads, depths[2], feedforward, context=context, layer_scale=0.1
+            widths[2], config.heads, depths[2], config.feedforward, context=config.context, layer_scale=0.1
         )
         self.norm = nn.LayerNorm(widths[2])
-        self.output = nn.Linear(widths[2], 2 * latent_dim)
+        self.output = nn.Linear(widths[2], 2 * config.latent_dim)
 
-    def init_state(self, batch_size: int = 1) -> State:
-        """State of a new stream."""
-        return {"transformer": self.transformer.init_state(batch_size)}
+    def init_state(self, batch_size: int = 1, device: torch.device | None = None) -> State:
+        """The state of `batch_size` streams before their first sample."""
+        return {
+            "wave": torch.zeros(batch_size, self.n_fft - self.hop, 1, device=device),
+            "fine": self.fine.init_state(batch_size, device),
+            "middle": self.middle.init_state(batch_size, device),
+            "transformer": self.transformer.init_state(batch_size, device=device),
+        }
 
-    def features(self, wave: Tensor, state: State | None) -> Tensor:
-        """`wave [B, S]` to compressed complex frames `[B, S / hop, 2 bins]`; `|X|^0.3` keeps quiet parts visible."""
+    def features(self, wave: Tensor, state: States) -> Tensor:
+        """`wave [B, N]` to compressed complex frames `[B, N / hop, n_fft + 2]`; `|X|^0.3` keeps quiet parts visible."""
         with torch.autocast(wave.device.type, enabled=False):
             past = causal_window(wave.float().unsqueeze(-1), self.n_fft - self.hop, state, "wave").squeeze(-1)
             spectrum = torch.fft.rfft(past.unfold(1, self.n_fft, self.hop) * self.window)
@@ -121,49 +140,54 @@ class SpectralEncoder(nn.Module):
             shrink = (real.square() + imaginary.square() + 1e-6).pow(-0.35)
             return torch.cat([real * shrink, imaginary * shrink], dim=-1)
 
-    def forward(self, wave: Tensor, state: State | None = None) -> tuple[Tensor, Tensor]:
-        """`wave [B, S]`, S a multiple of 1920, to the posterior's mean and log-variance, each `[B, T, D]`."""
-        x = self.fine(self.input(self.features(wave, state)), state, "fine")
+    def forward(self, wave: Tensor, state: States = None) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance, each `[B, T, D]`, of `wave [B, N]` with whole frames."""
+        x = self.fine(self.input(self.features(wave, state)), child(state, "fine"))
         x = self.down_fine(x.unflatten(1, (-1, self.strides[0])).flatten(2))
-        x = self.middle(x, state, "middle")
+        x = self.middle(x, child(state, "middle"))
         x = self.down_middle(x.unflatten(1, (-1, self.strides[1])).flatten(2))
-        x = self.transformer(x, None if state is None else state["transformer"])
+        x = self.transformer(x, child(state, "transformer"))
         mean, log_variance = self.output(self.norm(x)).float().chunk(2, dim=-1)
         return mean, log_variance.clamp(-10.0, 4.0)
 
 
 class SpectralDecoder(nn.Module):
-    """Latents to waveform through an inverse STFT. See the module's drawing for the shapes."""
+    """Latents to waveform through an inverse STFT. See the module's drawing."""
 
-    def __init__(
-        self, n_fft: int, hop: int, strides: tuple[int, int], widths: tuple[int, int, int], depths: tuple[int, int, int],
-        heads: int, feedforward: int, context: int, expansion: int, kernel: int, latent_dim: int,
-    ):  # fmt: skip
+    window: Tensor
+
+    def __init__(self, config: SpectralConfig):
         super().__init__()
-        self.n_fft, self.hop, self.strides = n_fft, hop, strides
-        bins = n_fft // 2 + 1
-        window = torch.hann_window(n_fft)
-        self.register_buffer("window", window / (window.square().sum() / hop), persistent=False)
-        self.input = nn.Linear(latent_dim, widths[2])
+        self.n_fft, self.hop, self.strides = config.n_fft, config.hop, config.strides
+        widths, depths = config.decoder_widths, config.decoder_depths
+        block = (config.expansion, config.kernel)
+        window = torch.hann_window(self.n_fft)
+        self.register_buffer("window", window / (window.square().sum() / self.hop), persistent=False)
+        self.input = nn.Linear(config.latent_dim, widths[2])
         self.transformer = Transformer(
-            widths[2], heads, depths[2], feedforward, context=context, layer_scale=0.1
+            widths[2], config.heads, depths[2], config.feedforward, context=config.context, layer_scale=0.1
         )
-        self.up_middle = nn.Linear(widths[2], strides[1] * widths[1])
-        self.middle = Stack(widths[1], depths[1], expansion, kernel)
-        self.up_fine = nn.Linear(widths[1], strides[0] * widths[0])
-        self.fine = Stack(widths[0], depths[0], expansion, kernel)
+        self.up_middle = nn.Linear(widths[2], self.strides[1] * widths[1])
+        self.middle = Stack(widths[1], depths[1], *block)
+        self.up_fine = nn.Linear(widths[1], self.strides[0] * widths[0])
+        self.fine = Stack(widths[0], depths[0], *block)
         self.norm = nn.LayerNorm(widths[0])
-        self.output = nn.Linear(widths[0], 3 * bins)
+        self.output = nn.Linear(widths[0], 3 * (self.n_fft // 2 + 1))
 
-    def init_state(self, batch_size: int = 1) -> State:
-        """State of a new stream."""
-        return {"transformer": self.transformer.init_state(batch_size)}
+    def init_state(self, batch_size: int = 1, device: torch.device | None = None) -> State:
+        """The state of `batch_size` streams before their first latent."""
+        return {
+            "transformer": self.transformer.init_state(batch_size, device=device),
+            "middle": self.middle.init_state(batch_size, device),
+            "fine": self.fine.init_state(batch_size, device),
+            "tail": torch.zeros(batch_size, self.n_fft // self.hop - 1, self.hop, device=device),
+        }
 
-    def forward(self, latents: Tensor, state: State | None = None) -> Tensor:
-        """`latents [B, T, D]` to `[B, 1920 T]` samples, `delay` samples late."""
-        x = self.transformer(self.input(latents), None if state is None else state["transformer"])
-        x = self.middle(self.up_middle(x).unflatten(-1, (self.strides[1], -1)).flatten(1, 2), state, "middle")
-        x = self.fine(self.up_fine(x).unflatten(-1, (self.strides[0], -1)).flatten(1, 2), state, "fine")
+    def forward(self, latents: Tensor, state: States = None) -> Tensor:
+        """`latents [B, T, D]` to `[B, frame_size T]` samples, `n_fft - hop` samples late."""
+        x = self.transformer(self.input(latents), child(state, "transformer"))
+        x = self.middle(self.up_middle(x).unflatten(-1, (self.strides[1], -1)).flatten(1, 2), child(state, "middle"))
+        x = self.fine(self.up_fine(x).unflatten(-1, (self.strides[0], -1)).flatten(1, 2), child(state, "fine"))
         x = self.output(self.norm(x))
         with torch.autocast(x.device.type, enabled=False):
             level, real, imaginary = x.float().chunk(3, dim=-1)
@@ -172,76 +196,53 @@ class SpectralDecoder(nn.Module):
             frames = torch.fft.irfft(torch.complex(magnitude * real, magnitude * imaginary)) * self.window
             return self.overlap_add(frames, state)
 
-    def overlap_add(self, frames: Tensor, state: State | None) -> Tensor:
-        """`frames [B, N, n_fft]` summed at every hop: the N hops that end with the start of the last frame's last hop.
+    def overlap_add(self, frames: Tensor, state: States) -> Tensor:
+        """The sum of `frames [B, F, n_fft]`, one a hop: `[B, F hop]`, beginning where the first frame begins.
 
-        The result begins with the sample at which the first frame begins; the `n_fft - hop` samples that later frames
-        will still add to are kept in the state.
+        The `n_fft - hop` samples after that, to which later frames will still add, go to the state.
         """
         batch, count, _ = frames.shape
         overlap = self.n_fft // self.hop
-        parts = frames.unflatten(-1, (overlap, self.hop))  # [B, N, overlap, hop]: part k of frame t lands on hop t + k
+        parts = frames.unflatten(-1, (overlap, self.hop))  # [B, F, overlap, hop]: part k of frame t lands on hop t + k
         total = frames.new_zeros(batch, count + overlap - 1, self.hop)
         for k in range(overlap):
             total[:, k : k + count] += parts[:, :, k]
         if state is not None:
-            if "tail" in state:
-                total[:, : overlap - 1] += state["tail"]
-            state["tail"] = total[:, count:].detach().clone()
+            total[:, : overlap - 1] += read(state, "tail")
+            write(state, "tail", total[:, count:].clone())
         return total[:, :count].flatten(1)
 
 
-class SpectralVAE(nn.Module):
-    """Encoder and decoder of the bundled speech codec.
+class SpectralCodec(Codec):
+    """The bundled speech codec.
 
     Args:
-        sample_rate: Samples a second.
-        n_fft: STFT window in samples.
-        hop: STFT hop in samples.
-        strides: Reductions of the frame rate, outer first; 100 Hz / 2 / 4 = 12.5 Hz.
-        latent_dim: D.
-        encoder_widths, decoder_widths: Channels at the three frame rates, fastest first.
-        encoder_depths, decoder_depths: ConvNeXt blocks at the first two, Transformer layers at the last.
-        heads, feedforward, context: Of the Transformers; the context is in latent frames.
-        expansion, kernel: Of the ConvNeXt blocks.
+        config: Sizes of all parts.
     """
 
-    def __init__(
-        self,
-        sample_rate: int = 24_000,
-        n_fft: int = 960,
-        hop: int = 240,
-        strides: tuple[int, int] = (2, 4),
-        latent_dim: int = 32,
-        encoder_widths: tuple[int, int, int] = (192, 224, 256),
-        decoder_widths: tuple[int, int, int] = (224, 224, 256),
-        encoder_depths: tuple[int, int, int] = (2, 2, 1),
-        decoder_depths: tuple[int, int, int] = (4, 3, 2),
-        heads: int = 4,
-        feedforward: int = 512,
-        context: int = 25,
-        expansion: int = 2,
-        kernel: int = 7,
-    ):
-        super().__init__()
-        assert n_fft % hop == 0
-        self.sample_rate, self.latent_dim = sample_rate, latent_dim
-        self.frame_size = hop * strides[0] * strides[1]
-        self.frame_rate = sample_rate / self.frame_size
-        self.delay = n_fft - hop
-        shared = (heads, feedforward, context, expansion, kernel, latent_dim)
-        self.encoder = SpectralEncoder(n_fft, hop, strides, encoder_widths, encoder_depths, *shared)
-        self.decoder = SpectralDecoder(n_fft, hop, strides, decoder_widths, decoder_depths, *shared)
+    kind: ClassVar[str] = "spectral"
 
-    def encode(self, wave: Tensor, state: State | None = None) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance `[B, T, D]` of `wave [B, S]`; S is padded with zeros to whole latent frames."""
-        return self.encoder(F.pad(wave, (0, -wave.shape[-1] % self.frame_size)), state)
+    def __init__(self, config: SpectralConfig):
+        assert config.n_fft % config.hop == 0
+        frame_size = config.hop * config.strides[0] * config.strides[1]
+        assert round(config.sample_rate / config.frame_rate) == frame_size, "hop and strides must give the frame rate"
+        super().__init__(config.sample_rate, config.frame_rate, config.latent_dim, config.latent_dim)
+        self.delay = config.n_fft - config.hop
+        self.encoder = SpectralEncoder(config)
+        self.decoder = SpectralDecoder(config)
 
-    def decode(self, latents: Tensor, state: State | None = None) -> Tensor:
-        """`latents [B, T, D]` to `[B, frame_size T]` samples, the first `delay` of a stream being run-in."""
-        return self.decoder(latents, state)
+    def encode(self, wave: Tensor) -> Tensor:
+        """Mean latents `[B, T, D]` of `wave [B, 1, N]`."""
+        return self.posterior(wave)[0]
 
-    def reconstruct(self, wave: Tensor) -> Tensor:
-        """`wave [B, S]` through the mean latents and back, aligned and of the same length."""
-        padded = F.pad(wave, (0, self.delay))
-        return self.decode(self.encode(padded)[0])[:, self.delay : self.delay + wave.shape[-1]]
+    def posterior(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and log-variances, each `[B, T, D]`, of `wave [B, 1, N]`."""
+        return self.encoder(self.pad(wave)[:, 0])
+
+    def init_state(self, batch_size: int = 1, device: torch.device | None = None) -> State:
+        """The state of `batch_size` decoder streams before their first frame."""
+        return self.decoder.init_state(batch_size, device)
+
+    def decode(self, latents: Tensor, state: States = None) -> Tensor:
+        """Waves `[B, 1, T frame_size]` of `latents [B, T, D]`, `delay` samples late."""
+        return self.decoder(latents, state)[:, None]
