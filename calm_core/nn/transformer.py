@@ -128,6 +128,15 @@ class Transformer(nn.Module):
             "base": torch.zeros(1, dtype=torch.long),
         }
 
+    def with_room(self, state: State, steps: int) -> State:
+        """A copy of `state` with room for `steps` more; the original stays as it is."""
+        old = state["k"]
+        used = int(state["offset"]) - int(state["base"])
+        fresh = self.init_state(old.shape[1], used + steps, old.device, old.dtype)
+        for name in ("k", "v"):
+            fresh[name][:, :, :, :used] = state[name][:, :, :, :used]
+        return {**fresh, "offset": state["offset"].clone(), "base": state["base"].clone()}
+
     def forward(
         self,
         x: Tensor,
