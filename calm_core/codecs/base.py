@@ -62,6 +62,11 @@ class Codec(nn.Module):
         """
         raise NotImplementedError
 
+    def reconstruct(self, wave: Tensor) -> Tensor:
+        """Wave [B, 1, N] through the mean latents and back, aligned and of the same length."""
+        late = self.decode(self.encode(F.pad(wave, (0, self.delay))))
+        return late[..., self.delay : self.delay + wave.shape[-1]]
+
     def pad(self, wave: Tensor) -> Tensor:
         """Zeros at the end of wave [..., N] up to a whole number of frames."""
         return F.pad(wave, (0, -wave.shape[-1] % self.frame_size))
