@@ -1,13 +1,11 @@
 """Intervals by resampling; every draw comes from a generator that the caller gives."""
 
-from collections.abc import Sequence
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def bootstrap_ratio(
-    numerators: Sequence[float],
-    denominators: Sequence[float],
+    pairs: ArrayLike,
     rng: np.random.Generator,
     level: float = 0.95,
     draws: int = 2000,
@@ -18,8 +16,7 @@ def bootstrap_ratio(
     1 it is a plain mean.
 
     Args:
-        numerators: One value an item, `[N]`.
-        denominators: One value an item, `[N]`, with a positive sum.
+        pairs: Numerator and denominator of each item, `[N, 2]`; the denominators' sum is positive.
         rng: Source of the draws.
         level: Coverage.
         draws: Number of resamples.
@@ -27,8 +24,8 @@ def bootstrap_ratio(
     Returns:
         `(ratio, low, high)`.
     """
-    top, bottom = np.asarray(numerators, dtype=float), np.asarray(denominators, dtype=float)
-    assert top.shape == bottom.shape and top.ndim == 1 and bottom.sum() > 0
+    top, bottom = np.asarray(pairs, dtype=float).T
+    assert bottom.sum() > 0
     picks = rng.integers(0, len(top), size=(draws, len(top)))
     below = bottom[picks].sum(axis=1)
     ratios = top[picks].sum(axis=1)[below > 0] / below[below > 0]

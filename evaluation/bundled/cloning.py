@@ -109,9 +109,9 @@ def summarise(rows: Sequence[Match], seed: int = 0) -> list[dict[str, object]]:
     table = []
     for system in dict.fromkeys(row.system for row in rows):
         members = [row for row in rows if row.system == system]
-        rng, ones = np.random.default_rng(seed), [1.0] * len(members)
-        own = bootstrap_ratio([row.own for row in members], ones, rng)
-        accuracy = bootstrap_ratio([100.0 * row.recognised for row in members], ones, rng)
+        rng = np.random.default_rng(seed)
+        own = bootstrap_ratio([(row.own, 1.0) for row in members], rng)
+        accuracy = bootstrap_ratio([(100.0 * row.recognised, 1.0) for row in members], rng)
         table.append(
             {
                 "system": system,

@@ -49,6 +49,6 @@ def measure(settings: Settings) -> list[dict[str, object]]:
             values[name].append((100.0 * wrong, float(said)))
     table = []
     for name, pairs in values.items():
-        mean, low, high = bootstrap_ratio(*zip(*pairs, strict=True), np.random.default_rng(settings.seed))
+        mean, low, high = bootstrap_ratio(pairs, np.random.default_rng(settings.seed))
         table.append({"figure": name, "clips": len(pairs), "mean": mean, "low": low, "high": high})
     return table

@@ -155,8 +155,8 @@ def summarise(rows: Sequence[Heard], seed: int = 0) -> list[dict[str, object]]:
     table = []
     for (system, voice), members in groups.items():
         rng = np.random.default_rng(seed)
-        wer = bootstrap_ratio(*zip(*(row.word_errors for row in members), strict=True), rng)
-        cer = bootstrap_ratio(*zip(*(row.character_errors for row in members), strict=True), rng)
+        wer = bootstrap_ratio([row.word_errors for row in members], rng)
+        cer = bootstrap_ratio([row.character_errors for row in members], rng)
         figures = (100 * value for value in (*wer, *cer))
         names = ("wer", "wer_low", "wer_high", "cer", "cer_low", "cer_high")
         table.append(

@@ -24,7 +24,7 @@ def embedding(clip: Clip) -> np.ndarray:
     spoken = preprocess_wav(samples) if np.abs(samples).max() > 0 else samples[:0]
     if len(spoken) < 1600:
         raise InputError(f"No voice was found in {clip.item}; speaker similarity needs at least 0.1 s of speech.")
-    return _encoder().embed_utterance(spoken)
+    return np.asarray(_encoder().embed_utterance(spoken))
 
 
 def speaker_similarity(reference: Clip, degraded: Clip) -> float:
