@@ -1,4 +1,4 @@
-"""The command line: `python -m evaluation metrics|bundled ...`."""
+"""The command line: `python -m evaluation ...`."""
 
 import argparse
 import os

@@ -16,9 +16,10 @@ LAYERS = (
     ("errors", "config", "types", "state", "audio", "text"),
     ("nn",),
     ("codecs", "conditioners", "heads", "backbone", "short_context"),
-    ("model",),
+    ("model", "weights", "hub"),
+    ("voices",),
     ("generate",),
-    ("weights", "hub"),
+    ("scheduler", "catalogue"),
     ("tasks", "training"),
     ("cli", "__main__"),
 )
