@@ -1,0 +1,1 @@
+"""The web application: pages, REST interface and the services behind them."""

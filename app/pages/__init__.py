@@ -1,0 +1,1 @@
+"""Pages: components and thin handlers over the services."""

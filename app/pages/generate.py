@@ -1,0 +1,23 @@
+"""The page "Studio": its head, one tab for each task, and the player that they share."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from app.pages import codec, markup, speech
+from app.pages.relay import relay
+from app.services import Services
+
+
+def build(demo: gr.Blocks, services: Services) -> None:
+    """Lay out the page inside `demo` and connect its handlers."""
+    gr.HTML(html_template=markup.HEADER, js_on_load=None, elem_id="masthead")
+    channel = relay()
+    # the token is known to the browser only; its hash is the owner of saved voices
+    visitor = gr.BrowserState("", storage_key="calm-visitor", secret="calm-space")
+    with gr.Tabs(elem_id="tasks"):
+        with gr.Tab("Text to speech", id="speech"):
+            speech.build(demo, services, channel, visitor)
+        with gr.Tab("Codec", id="codec"):
+            codec.build(services, channel)
+    gr.HTML(html_template=markup.FOOTER, js_on_load=None, elem_id="colophon")

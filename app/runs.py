@@ -1,0 +1,350 @@
+"""Runs: one utterance each, from the queue to the last sample, with a stop flag of its own.
+
+A run produces events in a worker thread; whoever listens gets them through an async iterator. When the
+listener leaves, the stop flag is set, the engine ends at its next frame and the place in the queue is free again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import secrets
+import threading
+import time
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from app.clips import Clip, ClipCache
+from app.errors import BusyError, UserError, disk_full, unexpected
+from app.settings import Settings
+from app.speech import SpeechRequest
+
+log = logging.getLogger(__name__)
+REPLAY_SECONDS = 0.24  # length of a block when a kept clip is sent again
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Every place is taken; `position` runs are ahead or beside in the queue, counted from 1."""
+
+    position: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something slow before the first sound, such as a download; `fraction` from 0 to 1 when known."""
+
+    message: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True)
+class Started:
+    """Sound follows, at `sample_rate` hertz; `parameters` are those of the request."""
+
+    sample_rate: int
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pcm:
+    """Int16 samples `[samples]`."""
+
+    samples: np.ndarray
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end; `clip` is None when nothing could be kept, and `warning` then says why."""
+
+    clip: Clip | None
+    info: dict[str, Any]
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The end, by an error."""
+
+    error: UserError
+
+
+Event = Waiting | Progress | Started | Pcm | Finished | Failed
+
+
+class Speaker(Protocol):
+    """What a run needs from the engine."""
+
+    def fingerprint(self, model: str) -> str:
+        """Identify the weights of a loaded or known model."""
+        ...
+
+    def speak(
+        self, request: SpeechRequest, stop: threading.Event, report: Any
+    ) -> Iterator[tuple[int, np.ndarray, dict[str, Any]]]:
+        """Yield sample rate in hertz, float32 samples `[samples]` and the engine's notes so far."""
+        ...
+
+
+@dataclass
+class Run:
+    """A request with its identity and its stop flag."""
+
+    request: SpeechRequest
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(18))
+    stop: threading.Event = field(default_factory=threading.Event)
+    created: float = field(default_factory=time.monotonic)
+    claimed: bool = False
+    abandoned: bool = False
+
+
+class Runs:
+    """The queue: at most `concurrency` runs at work and `queue_size` waiting."""
+
+    def __init__(self, speaker: Speaker, clips: ClipCache, settings: Settings):
+        """Nothing starts before somebody listens."""
+        self._speaker = speaker
+        self._clips = clips
+        self._settings = settings
+        self._runs: dict[str, Run] = {}
+        self._line: list[str] = []  # runs that wait, first come first served
+        self._working: set[str] = set()
+        self._changed: asyncio.Event | None = None
+
+    @property
+    def active(self) -> int:
+        """Runs whose thread is at work."""
+        return len(self._working)
+
+    @property
+    def waiting(self) -> int:
+        """Runs that wait for a place."""
+        return len(self._line)
+
+    def open(self, request: SpeechRequest) -> Run:
+        """Register a run; it begins when its events are read.
+
+        Raises:
+            BusyError: every place in the queue is taken.
+        """
+        self._forget_old()
+        places = self._settings.queue_size + self._settings.concurrency
+        if len(self._runs) >= places:
+            raise BusyError(places)
+        run = Run(request)
+        self._runs[run.id] = run
+        return run
+
+    def get(self, run_id: str) -> Run | None:
+        """A run that has not ended yet."""
+        return self._runs.get(run_id)
+
+    def stop(self, run_id: str) -> bool:
+        """Ask a run to end at its next frame; False when there is none of that identifier."""
+        run = self._runs.get(run_id)
+        if run is None:
+            return False
+        run.stop.set()
+        self._notify()
+        if not run.claimed:
+            del self._runs[run_id]
+        return True
+
+    def stop_all(self) -> None:
+        """Ask every run to end, when the server goes down."""
+        for run in list(self._runs.values()):
+            run.stop.set()
+        self._notify()
+
+    async def events(self, run: Run) -> AsyncGenerator[Event, None]:
+        """Carry a run out; leaving the iterator early stops it.
+
+        Raises:
+            UserError: somebody listens to this run already.
+        """
+        if run.claimed or run.id not in self._runs:
+            raise UserError("This run was already played; press Speak again.", status=409, code="run_taken")
+        run.claimed = True
+        try:
+            kept = await asyncio.to_thread(self._kept, run.request)
+            if kept is not None:
+                async for event in _replay(kept, run):
+                    yield event
+                return
+            async for event in self._place_in_line(run):
+                yield event
+            if run.stop.is_set():
+                self._leave(run)
+                yield Finished(None, {**run.request.parameters(), "stopped": True, "seconds": 0.0})
+                return
+            async for event in self._work(run):
+                yield event
+        finally:
+            run.abandoned = True  # after the last event this changes nothing
+            run.stop.set()
+            if run.id not in self._working:
+                self._leave(run)
+
+    async def result(self, run: Run) -> Finished:
+        """Carry a run out and return its end.
+
+        Raises:
+            UserError: the run failed.
+        """
+        stream = self.events(run)
+        try:
+            async for event in stream:
+                if isinstance(event, Failed):
+                    raise event.error
+                if isinstance(event, Finished):
+                    return event
+        finally:
+            await stream.aclose()
+        raise unexpected()
+
+    def _kept(self, request: SpeechRequest) -> Clip | None:
+        return self._clips.example(request.parameters()) or self._clips.get(self._key(request))
+
+    def _key(self, request: SpeechRequest) -> str:
+        return request.key(self._speaker.fingerprint(request.model))
+
+    async def _place_in_line(self, run: Run) -> AsyncGenerator[Event, None]:
+        self._line.append(run.id)
+        told = 0
+        while not run.stop.is_set():
+            position = self._line.index(run.id) + 1
+            if position == 1 and len(self._working) < self._settings.concurrency:
+                break
+            if position != told:
+                told = position
+                yield Waiting(position)
+            await self._change()
+        if run.id in self._line:
+            self._line.remove(run.id)
+        if not run.stop.is_set():
+            self._working.add(run.id)
+        self._notify()
+
+    async def _work(self, run: Run) -> AsyncGenerator[Event, None]:
+        loop = asyncio.get_running_loop()
+        box: asyncio.Queue[Event | None] = asyncio.Queue()
+
+        def tell(event: Event | None) -> None:
+            loop.call_soon_threadsafe(box.put_nowait, event)
+
+        def work() -> None:
+            try:
+                self._speak(run, tell)
+            finally:
+                tell(None)
+                loop.call_soon_threadsafe(self._leave, run)
+
+        threading.Thread(target=work, name=f"run-{run.id[:6]}", daemon=True).start()
+        while (event := await box.get()) is not None:
+            yield event
+
+    def _speak(self, run: Run, tell: Any) -> None:
+        """The worker's side: every way out of it tells exactly one end."""
+        blocks: list[np.ndarray] = []
+        rate, notes = 0, {}
+        begun = time.monotonic()
+        first: float | None = None
+        try:
+            spoken = self._speaker.speak(run.request, run.stop, lambda *news: tell(Progress(*news)))
+            for rate, samples, notes in spoken:
+                if first is None:
+                    first = time.monotonic() - begun
+                    tell(Started(rate, run.request.parameters()))
+                block = to_int16(samples)
+                blocks.append(block)
+                tell(Pcm(block))
+                if run.stop.is_set():
+                    break
+        except UserError as error:
+            tell(Failed(error))
+            return
+        except OSError as error:
+            log.exception("A run failed")
+            tell(Failed(disk_full() if error.errno == errno.ENOSPC else unexpected()))
+            return
+        except Exception:
+            log.exception("A run failed")
+            tell(Failed(unexpected()))
+            return
+        tell(self._keep(run, blocks, rate, notes, first, time.monotonic() - begun))
+
+    def _keep(
+        self,
+        run: Run,
+        blocks: list[np.ndarray],
+        rate: int,
+        notes: dict[str, Any],
+        first: float | None,
+        took: float,
+    ) -> Finished | Failed:
+        samples = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
+        seconds = len(samples) / rate if rate else 0.0
+        stopped = run.stop.is_set()
+        info = {
+            **run.request.parameters(),
+            **notes,
+            "request": run.request.parameters(),
+            "seconds": round(seconds, 3),
+            "first_audio_seconds": None if first is None else round(first, 4),
+            # below 1 is faster than real time
+            "real_time_factor": round(took / seconds, 4) if seconds else None,
+            "stopped": stopped,
+            "synthetic": True,
+        }
+        if run.abandoned or (stopped and not len(samples)):
+            return Finished(None, info)
+        if not len(samples):
+            return Failed(UserError("The model made no sound of this text; try other words.", code="no_sound"))
+        try:
+            clip = self._clips.put(samples, rate, info, None if stopped else self._key(run.request))
+        except OSError:
+            log.exception("A clip was not kept")
+            return Finished(None, info, warning=disk_full().message)
+        return Finished(clip, clip.info)
+
+    def _leave(self, run: Run) -> None:
+        self._working.discard(run.id)
+        if run.id in self._line:
+            self._line.remove(run.id)
+        self._runs.pop(run.id, None)
+        self._notify()
+
+    def _forget_old(self) -> None:
+        limit = time.monotonic() - self._settings.run_ttl_seconds
+        for run in [run for run in self._runs.values() if not run.claimed and run.created < limit]:
+            del self._runs[run.id]
+
+    def _notify(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    async def _change(self) -> None:
+        if self._changed is None:
+            self._changed = asyncio.Event()
+        await self._changed.wait()
+
+
+def to_int16(samples: np.ndarray) -> np.ndarray:
+    """Round float samples in [-1, 1] to int16, clipping what lies outside."""
+    return np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16)
+
+
+async def _replay(clip: Clip, run: Run) -> AsyncGenerator[Event, None]:
+    samples, rate = await asyncio.to_thread(clip.pcm)
+    yield Started(rate, run.request.parameters())
+    step = int(REPLAY_SECONDS * rate)
+    for start in range(0, len(samples), step):
+        if run.stop.is_set():
+            break
+        yield Pcm(samples[start : start + step])
+    yield Finished(clip, {**clip.info, "from_cache": True, "stopped": False})

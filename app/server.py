@@ -1,0 +1,117 @@
+"""The web server: routes first, then the page, mounted at the root."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import ui
+from app.api import api_routes, install_error_handlers
+from app.errors import UserError
+from app.media import media_routes
+from app.services import Services
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
+    """Build the whole application; the engine warms up when the server starts."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if warm_up:
+            services.synthesizer.start_warm_up()
+        yield
+        services.runs.stop_all()
+        services.store.close()
+
+    app = FastAPI(title="CALM Space", version="1", docs_url="/api/docs", openapi_url="/api/openapi.json", lifespan=lifespan)
+    app.add_middleware(BodyLimit, max_mb=services.settings.max_upload_mb + 1)
+    install_error_handlers(app)
+    app.include_router(api_routes(services))
+    app.include_router(media_routes(services))
+    app.mount("/ui", StaticFiles(directory=STATIC), name="ui")
+    demo = ui.build(services)
+    demo.queue(api_open=False, max_size=services.settings.queue_size + services.settings.concurrency)
+    demo.state_session_capacity = 500
+    return gr.mount_gradio_app(
+        app,
+        demo,
+        "/",
+        ssr_mode=False,
+        run_history=False,
+        enable_monitoring=False,
+        pwa=False,
+        footer_links=[],
+        show_error=False,
+        max_file_size=f"{services.settings.max_upload_mb:g}mb",
+        favicon_path=str(STATIC / "icon.svg"),
+        theme=ui.theme(),
+        css_paths=ui.stylesheets(),
+        head=ui.HEAD,
+    )
+
+
+class BodyLimit:
+    """Refuses bodies under `/api/` beyond a size, before anything reads them whole."""
+
+    def __init__(self, app: ASGIApp, max_mb: float):
+        self._app = app
+        self._limit = int(max_mb * 1e6)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count the bytes of the body while they arrive."""
+        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
+            await self._app(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._limit:
+                raise UserError(f"The request is larger than {self._limit / 1e6:g} MB.", status=413, code="too_large")
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def serve(app: FastAPI, settings: Settings, *, services: Services, share: bool) -> None:
+    """Listen until interrupted.
+
+    Raises:
+        OSError: the address is taken or not ours.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((settings.host, settings.port))
+    port = listener.getsockname()[1]
+    print(f"CALM Space is at http://{settings.host}:{port}", file=sys.stderr, flush=True)
+    if share:
+        _share(settings.host, port)
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _share(host: str, port: int) -> None:
+    """Print a public address that leads to this server; without a network the server still runs."""
+    try:
+        address = gr.networking.setup_tunnel(host, port, secrets.token_urlsafe(32), None, None)
+        print(f"Public address: {address}", file=sys.stderr, flush=True)
+    except Exception as error:
+        print(f"No public address: the tunnel service cannot be reached ({error}).", file=sys.stderr, flush=True)

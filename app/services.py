@@ -1,0 +1,90 @@
+"""The services that pages and routes are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.clips import FORMATS, Clip, ClipCache
+from app.db import Store
+from app.encoding import SYNTHETIC_NOTE
+from app.errors import UserError
+from app.runs import Run, Runs
+from app.settings import Settings
+from app.speech import VoiceRef, check_request
+from app.synthesis import Synthesizer
+from app.voices import Voices
+
+
+@dataclass(frozen=True)
+class Services:
+    """One instance of each for the whole process."""
+
+    settings: Settings
+    synthesizer: Synthesizer
+    clips: ClipCache
+    runs: Runs
+    store: Store
+    voices: Voices
+
+    def open_run(self, *, model: str, text: str, voice: VoiceRef, **parameters: Any) -> Run:
+        """Check a request and put it in the queue.
+
+        Raises:
+            UserError: a value is outside its limits, or the queue is full.
+        """
+        limit = self.settings.max_text_chars
+        return self.runs.open(check_request(model=model, text=text, voice=voice, max_text_chars=limit, **parameters))
+
+    def rendition(self, clip_id: str, suffix: str) -> Path:
+        """The file of a clip as wav, flac or mp3, marked as synthetic in its metadata.
+
+        Raises:
+            UserError: no such clip or format.
+        """
+        clip = self.clip(clip_id)
+        if suffix not in FORMATS:
+            raise UserError(f"Clips come as {', '.join(FORMATS)} or json.", status=404, code="unknown_format")
+        return self.clips.rendition(clip, suffix, lambda path: self._export(clip, path))
+
+    def clip(self, clip_id: str) -> Clip:
+        """A kept clip.
+
+        Raises:
+            UserError: it is unknown, or made room for newer ones.
+        """
+        clip = self.clips.get(clip_id)
+        if clip is None:
+            raise UserError("This sound is no longer kept; make it again.", status=404, code="unknown_clip")
+        return clip
+
+    def _export(self, clip: Clip, path: Path) -> None:
+        samples, rate = clip.pcm()
+        self.synthesizer.export(samples, rate, path, marks(clip.info))
+
+
+def marks(info: dict[str, Any]) -> dict[str, str]:
+    """Metadata that says a sound is synthetic and how it was made."""
+    made_by = ", ".join(f"{name} {info[name]}" for name in ("model", "voice", "seed") if info.get(name) is not None)
+    return {
+        "title": str(info.get("text", ""))[:200],
+        "artist": "CALM Space (synthetic voice)",
+        "comment": f"{SYNTHETIC_NOTE}: {made_by}.",
+        "software": "CALM Space",
+    }
+
+
+def build_services(settings: Settings) -> Services:
+    """Put the services together; nothing slow happens here."""
+    synthesizer = Synthesizer(settings)
+    clips = ClipCache(settings.data_dir / "clips", limit_mb=settings.clip_cache_mb, examples=settings.examples_dir)
+    store = Store(settings.resolved_database_url())
+    return Services(
+        settings=settings,
+        synthesizer=synthesizer,
+        clips=clips,
+        runs=Runs(synthesizer, clips, settings),
+        store=store,
+        voices=Voices(synthesizer, store, settings),
+    )

@@ -1,0 +1,91 @@
+"""All settings of the application, read from the environment here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+class Settings(BaseSettings):
+    """Settings with their limits; each is set by an environment variable `CALM_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="CALM_", extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: int = Field(7860, ge=0, le=65535)
+    data_dir: Path = Path("data")
+    database_url: str = Field("", description="SQLAlchemy address; SQLite in the data folder when empty")
+    offline: bool = Field(False, description="never touch the Hub")
+    admin_password: str = ""
+    secret_key: str = Field("", description="signs trials; made and kept in the data folder when empty")
+
+    default_model: str = "calm-tts-en"
+    default_codec: str = "calm-codec-speech"
+    default_voice: str = "slt"
+    extra_models: list[Path] = Field(default=[], description="folders or YAML files offered beside the known models")
+
+    max_text_chars: int = Field(5000, ge=1)
+    min_prompt_seconds: float = Field(1.0, gt=0)
+    max_prompt_seconds: float = Field(60.0, gt=0, description="longest sound that a voice is cloned from")
+    max_codec_seconds: float = Field(60.0, gt=0)
+    max_upload_mb: float = Field(20.0, gt=0)
+    max_saved_voices: int = Field(20, ge=0, description="saved voices of one visitor")
+    queue_size: int = Field(16, ge=0, description="runs that may wait for a place")
+    concurrency: int = Field(2, ge=1, description="runs at the same time")
+    run_ttl_seconds: float = Field(60.0, gt=0, description="a run that nobody listens to is forgotten after this")
+    loaded_models: int = Field(3, ge=1, description="models kept in memory")
+    clip_cache_mb: float = Field(512.0, ge=0)
+    warm_up_timeout_seconds: float = Field(120.0, gt=0)
+
+    @property
+    def examples_dir(self) -> Path:
+        """The pre-rendered example clips."""
+        return ASSETS / "examples"
+
+    def resolved_database_url(self) -> str:
+        """The address of the database, SQLite in the data folder by default."""
+        if self.database_url:
+            return self.database_url
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{self.data_dir.resolve() / 'calm.sqlite3'}"
+
+    def resolved_secret_key(self) -> str:
+        """The signing key; made once and kept in the data folder, readable by its owner only."""
+        if self.secret_key:
+            return self.secret_key
+        path = self.data_dir / "secret.key"
+        if not path.exists():
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(32))
+        return path.read_text().strip()
+
+
+def on_space() -> bool:
+    """Whether the process runs as a Hugging Face Space."""
+    return bool(os.environ.get("SPACE_ID"))
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment; on a Space the server listens on every address.
+
+    Args:
+        overrides: values that win over the environment, such as those of the command line; None is ignored.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    if on_space():
+        given.setdefault("host", os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"))
+    settings = Settings(**given)  # pyright: ignore[reportArgumentType]
+    # Gradio and the Hub client read these names when they are imported, so they are set before either is.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if settings.offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    return settings

@@ -1,0 +1,128 @@
+"""What one speech run is asked for, checked at the door."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.errors import UserError
+
+MAX_SEED = 2**31 - 1
+LIMITS = {"temperature": (0.0, 2.0), "steps": (1, 64), "cfg": (0.0, 5.0), "speed": (0.5, 2.0)}
+
+
+@dataclass(frozen=True)
+class VoiceRef:
+    """A voice by name (`path` is None) or by a reference recording with its SHA-256."""
+
+    name: str
+    path: Path | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """One utterance to speak; None leaves a value to the model's own default."""
+
+    model: str
+    text: str
+    voice: VoiceRef
+    seed: int
+    temperature: float | None = None
+    steps: int | None = None
+    cfg: float | None = None
+    speed: float = 1.0
+
+    def parameters(self) -> dict[str, Any]:
+        """All parameters as plain values, for metadata and for the key of the cache."""
+        return {
+            "model": self.model,
+            "text": self.text,
+            "voice": self.voice.name,
+            "seed": self.seed,
+            "temperature": self.temperature,
+            "steps": self.steps,
+            "cfg": self.cfg,
+            "speed": self.speed,
+        }
+
+    def key(self, fingerprint: str) -> str:
+        """An identifier that is equal exactly when the same sound would come out.
+
+        Args:
+            fingerprint: identifies the weights of the model.
+        """
+        material = {**self.parameters(), "reference": self.voice.sha256, "fingerprint": fingerprint}
+        return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def check_request(
+    *,
+    model: str,
+    text: str,
+    voice: VoiceRef,
+    max_text_chars: int,
+    seed: int | float | None = None,
+    temperature: float | None = None,
+    steps: int | float | None = None,
+    cfg: float | None = None,
+    speed: float | None = None,
+) -> SpeechRequest:
+    """Build a request from values of a page or an API call; a missing seed is drawn.
+
+    Raises:
+        UserError: one value is outside its limits; the sentence names the value and the limit.
+    """
+    check_text(text, max_text_chars)
+    if not model:
+        raise UserError("Choose a model first.", param="model")
+    return SpeechRequest(
+        model=model,
+        text=text.strip(),
+        voice=voice,
+        seed=_seed(seed),
+        temperature=_number("temperature", temperature),
+        steps=None if steps is None else int(_number("steps", steps) or 1),
+        cfg=_number("cfg", cfg),
+        speed=_number("speed", speed) or 1.0,
+    )
+
+
+def check_text(text: str, max_text_chars: int) -> None:
+    """Refuse a text that is empty or longer than the studio accepts.
+
+    Raises:
+        UserError: with the length and the limit.
+    """
+    if not text or not text.strip():
+        raise UserError("There is no text to speak: type at least one word.", code="empty_text", param="input")
+    if len(text) > max_text_chars:
+        raise UserError(
+            f"The text has {len(text):,} characters and the limit is {max_text_chars:,}: shorten it or speak it in parts.",
+            code="text_too_long",
+            param="input",
+        )
+
+
+def _seed(seed: int | float | None) -> int:
+    if seed is None:
+        return secrets.randbelow(MAX_SEED + 1)
+    if not math.isfinite(seed) or seed != int(seed) or not 0 <= seed <= MAX_SEED:
+        raise UserError(f"The seed must be a whole number from 0 to {MAX_SEED:,}.", param="seed")
+    return int(seed)
+
+
+def _number(name: str, value: int | float | None) -> float | None:
+    if value is None:
+        return None
+    low, high = LIMITS[name]
+    if not math.isfinite(value) or not low <= value <= high:
+        raise UserError(f"The {name} must be from {low:g} to {high:g}, and {value:g} was given.", param=name)
+    if name == "steps" and value != int(value):
+        raise UserError(f"The number of steps must be a whole number, and {value:g} was given.", param=name)
+    return float(value)

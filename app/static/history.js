@@ -1,0 +1,92 @@
+/** The sounds of this visit; kept in the tab's session storage, so that a reload does not lose them. */
+
+import { downloadLinks } from './player.js';
+
+const KEY = 'calm-history';
+const LIMIT = 50;
+
+export class History {
+  constructor(root, { onPlay, onReuse }) {
+    this.root = root;
+    this.list = root.querySelector('ol');
+    this.onPlay = onPlay;
+    this.onReuse = onReuse;
+    this.entries = read();
+    root.querySelector('.clear').addEventListener('click', () => {
+      this.entries = [];
+      this.save();
+    });
+    this.render();
+  }
+
+  add(entry) {
+    this.entries = [entry, ...this.entries.filter(({ clip }) => clip !== entry.clip)].slice(0, LIMIT);
+    this.save();
+  }
+
+  save() {
+    try {
+      sessionStorage.setItem(KEY, JSON.stringify(this.entries));
+    } catch {
+      // a full or forbidden storage only means that a reload forgets
+    }
+    this.render();
+  }
+
+  render() {
+    this.root.hidden = !this.entries.length;
+    this.list.replaceChildren(...this.entries.map((entry) => this.row(entry)));
+  }
+
+  row({ clip, info }) {
+    const row = make('li', '');
+    const title = make('p', 'line', info.text);
+    const facts = [
+      info.model,
+      info.voice,
+      `seed ${info.seed}`,
+      `temperature ${info.temperature ?? 'default'}`,
+      `${info.steps ?? 'default'} step${info.steps === 1 ? '' : 's'}`,
+      `CFG ${info.cfg ?? 'default'}`,
+      info.speed === 1 ? '' : `speed ${info.speed}`,
+      info.stopped ? 'stopped' : '',
+    ];
+    const detail = make('p', 'detail', facts.filter(Boolean).join(' · '));
+    const play = make('button', 'round', '');
+    play.type = 'button';
+    play.setAttribute('aria-label', `Play again: ${info.text.slice(0, 60)}`);
+    play.innerHTML = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M8 5v14l11-7z"/></svg>';
+    play.addEventListener('click', () => this.onPlay(clip, info));
+    const reuse = make('button', 'quiet', 'Use again');
+    reuse.type = 'button';
+    reuse.setAttribute('aria-label', `Use these parameters again: ${info.text.slice(0, 60)}`);
+    reuse.addEventListener('click', () => this.onReuse(info));
+    const links = make('div', 'downloads');
+    links.setAttribute('role', 'group');
+    links.setAttribute('aria-label', 'Download');
+    links.append(...downloadLinks(clip));
+    const words = make('div', 'words');
+    words.append(title, detail);
+    const tools = make('div', 'tools');
+    tools.append(make('span', 'length', `${Number(info.seconds).toFixed(1)} s`), reuse, links);
+    row.append(play, words, tools);
+    return row;
+  }
+}
+
+function read() {
+  try {
+    const entries = JSON.parse(sessionStorage.getItem(KEY) ?? '[]');
+    return Array.isArray(entries) ? entries : [];
+  } catch {
+    return [];
+  }
+}
+
+/** An element with a class and text. */
+export function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
