@@ -1,1 +1,114 @@
-"""CALM: speech from continuous audio latents."""
+"""CALM: speech from continuous audio latents.
+
+    import calm_core
+
+    tts = calm_core.load("calm-tts-en")
+    audio = tts.generate("Hello there.", voice="slt", seed=1)
+
+`list_models` says what there is; `load` makes a `TextToSpeech` or an `AudioCodec`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+if TYPE_CHECKING:
+    from calm_core.audio import Audio, read_audio, write_audio
+    from calm_core.catalogue import ModelInfo, list_models
+    from calm_core.errors import InputError
+    from calm_core.hub import Progress
+    from calm_core.tasks.codec import AudioCodec
+    from calm_core.tasks.tts import SpeechStream, TextToSpeech, Utterance
+    from calm_core.tasks.voice_shelf import VoiceInfo
+    from calm_core.types import SamplingParams
+    from calm_core.voices import Voice
+
+# Where the public names live; they are imported when first used, so that `import calm_core` is
+# quick for those who only want one of them.
+_HOMES = {
+    "Audio": "calm_core.audio",
+    "read_audio": "calm_core.audio",
+    "write_audio": "calm_core.audio",
+    "ModelInfo": "calm_core.catalogue",
+    "list_models": "calm_core.catalogue",
+    "InputError": "calm_core.errors",
+    "AudioCodec": "calm_core.tasks.codec",
+    "SpeechStream": "calm_core.tasks.tts",
+    "TextToSpeech": "calm_core.tasks.tts",
+    "Utterance": "calm_core.tasks.tts",
+    "VoiceInfo": "calm_core.tasks.voice_shelf",
+    "SamplingParams": "calm_core.types",
+    "Voice": "calm_core.voices",
+}
+
+__all__ = [
+    "Audio",
+    "AudioCodec",
+    "InputError",
+    "ModelInfo",
+    "SamplingParams",
+    "SpeechStream",
+    "TextToSpeech",
+    "Utterance",
+    "Voice",
+    "VoiceInfo",
+    "list_models",
+    "load",
+    "read_audio",
+    "write_audio",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'calm_core' has no attribute '{name}'")
+    import importlib
+
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+@overload
+def load(
+    model_id: str,
+    task: Literal["tts"] = "tts",
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> TextToSpeech: ...
+
+
+@overload
+def load(
+    model_id: str, task: Literal["codec"], device: str = "cpu", progress: Progress | None = None
+) -> AudioCodec: ...
+
+
+def load(
+    model_id: str,
+    task: str = "tts",
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> TextToSpeech | AudioCodec:
+    """Load a model.
+
+    Args:
+        model_id: an identifier from `list_models`, a folder, a YAML file, or
+            hf://owner/repo/path[@revision]; pocket-tts files are read as they are.
+        task: "tts" or "codec"; a codec can also be taken from a text-to-speech model.
+        device: a torch device, such as "cpu" or "cuda".
+        progress: called with (file name, bytes so far, bytes in all or None) during downloads.
+
+    Raises:
+        InputError: there is no such model, or its files cannot be had or do not fit.
+    """
+    from calm_core.catalogue import find
+    from calm_core.errors import InputError
+    from calm_core.tasks.codec import AudioCodec
+    from calm_core.tasks.tts import TextToSpeech
+
+    tasks = {"tts": TextToSpeech, "codec": AudioCodec}
+    if task not in tasks:
+        raise InputError(f"There is no task '{task}'; choose tts or codec.")
+    return tasks[task].load(find(model_id, progress), device, progress)

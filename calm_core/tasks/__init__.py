@@ -1,0 +1,1 @@
+"""What a loaded model does for its callers: speak (`tts`) or code sound (`codec`)."""

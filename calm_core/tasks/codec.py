@@ -1,0 +1,98 @@
+"""A codec on its own: sound to latents and back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from calm_core.audio import Audio
+from calm_core.catalogue import Found, ModelInfo
+from calm_core.codecs import Codec
+from calm_core.errors import InputError
+from calm_core.hub import Progress
+from calm_core.tasks.loading import load_codec
+from calm_core.tasks.mono import mono
+
+MAX_SECONDS = 600.0
+
+
+class AudioCodec:
+    """A loaded codec.
+
+    Attributes:
+        info: its line in the list of models.
+        sample_rate: Hz.
+        frame_rate: latent frames per second.
+        latent_dim: width D of the latents.
+    """
+
+    def __init__(self, info: ModelInfo, codec: Codec):
+        self.info = info
+        self.codec = codec
+        self.sample_rate = codec.sample_rate
+        self.frame_rate = codec.frame_rate
+        self.latent_dim = codec.latent_dim
+
+    @staticmethod
+    def load(found: Found, device: str = "cpu", progress: Progress | None = None) -> AudioCodec:
+        """Load the weights of a found codec.
+
+        Raises:
+            InputError: see `loading.load_codec`.
+        """
+        return AudioCodec(found.info, load_codec(found, device, progress))
+
+    @torch.inference_mode()
+    def encode(self, audio: Audio) -> Tensor:
+        """Latents [T, D] of a sound of any rate and number of channels.
+
+        Raises:
+            InputError: the sound is empty, too long, or holds values that are not numbers.
+        """
+        return self._encode(self._wave(audio))
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor) -> Audio:
+        """Sound of latents [T, D].
+
+        Raises:
+            InputError: the latents do not have this codec's width.
+        """
+        if latents.ndim != 2 or latents.shape[1] != self.latent_dim or not latents.shape[0]:
+            raise InputError(
+                f"The latents have shape {list(latents.shape)} and '{self.info.id}' needs "
+                f"[frames, {self.latent_dim}] with at least one frame."
+            )
+        device = next(self.codec.parameters()).device
+        wave = self.codec.decode(latents[None].to(device))[0, 0].float().cpu()
+        return Audio(wave[self.codec.delay :], self.sample_rate, {"model": self.info.id})
+
+    @torch.inference_mode()
+    def reconstruct(self, audio: Audio) -> Audio:
+        """Encode and decode, aligned with the input and of its length at the codec's rate.
+
+        Raises:
+            InputError: as for `encode`; or the codec's latents cannot be decoded.
+        """
+        if self.codec.encoder_dim != self.latent_dim:
+            raise InputError(
+                f"'{self.info.id}' has an encoder for voice prompts only; use another codec."
+            )
+        wave = self._wave(audio)
+        padded = torch.nn.functional.pad(wave, (0, self.codec.delay))
+        decoded = self.decode(self._encode(padded)).samples[: wave.shape[0]]
+        return Audio(decoded, self.sample_rate, {"model": self.info.id})
+
+    def _encode(self, wave: Tensor) -> Tensor:
+        device = next(self.codec.parameters()).device
+        return self.codec.encode(wave[None, None].to(device))[0].float().cpu()
+
+    def _wave(self, audio: Audio) -> Tensor:
+        wave = mono(audio, self.sample_rate)
+        seconds = wave.shape[0] / self.sample_rate
+        if seconds > MAX_SECONDS:
+            raise InputError(
+                f"The sound is {seconds:.0f} s long and the limit is {MAX_SECONDS:.0f} s; cut it "
+                f"into parts."
+            )
+        return wave

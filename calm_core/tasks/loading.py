@@ -1,0 +1,116 @@
+"""From a found model to modules with weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from calm_core.catalogue import Found, expect_tts
+from calm_core.codecs import Codec, build_codec
+from calm_core.conditioners.text import PrefixText
+from calm_core.conditioners.tokenizer import load_tokenizer
+from calm_core.config import CodecModelConfig
+from calm_core.errors import InputError
+from calm_core.hub import Progress, fetch, fetch_weights
+from calm_core.model import CALM
+from calm_core.weights import Tensors, load_into, read_tensors, to_ours
+
+WEIGHTS_FILE = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class LoadedTTS:
+    """A text-to-speech model with its weights; `notice` says in a sentence which ones they are."""
+
+    model: CALM
+    cloning: bool
+    notice: str
+
+
+def pick_device(name: str) -> torch.device:
+    """A torch device by name.
+
+    Raises:
+        InputError: there is no such device on this machine.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"There is no device '{name}' on this machine; use 'cpu'.") from error
+    return device
+
+
+def load_tts(found: Found, device: str = "cpu", progress: Progress | None = None) -> LoadedTTS:
+    """Load a text-to-speech model.
+
+    Raises:
+        InputError: see `hub.fetch_weights`, `weights.read_tensors` and `weights.load_into`.
+    """
+    config = expect_tts(found)
+    where = pick_device(device)
+    if config.weights_path is None and not (found.base / WEIGHTS_FILE).is_file():
+        raise InputError(
+            f"The configuration of '{found.info.id}' names no weights; set weights_path."
+        )
+    fetched = fetch_weights(
+        config.weights_path or WEIGHTS_FILE,
+        config.weights_path_without_voice_cloning,
+        progress,
+        found.base,
+    )
+    tensors = to_ours(read_tensors(fetched.path))
+    if config.codec_weights_path is not None:
+        path = fetch(config.codec_weights_path, progress, found.base)
+        tensors = {n: t for n, t in tensors.items() if not n.startswith("codec.")}
+        tensors |= _as_codec(to_ours(read_tensors(path)))
+    tokenizer = None
+    if config.text.kind == "prefix":
+        path = fetch(config.text.tokenizer_path, progress, found.base)
+        tokenizer = load_tokenizer(path, config.text.tokenizer, config.text.n_bins)
+    model = load_into(lambda: CALM(config), tensors, fetched.path.name, where)
+    assert isinstance(model, CALM)
+    if isinstance(model.text, PrefixText):
+        model.text.tokenizer = tokenizer
+    return LoadedTTS(model, fetched.cloning, fetched.notice)
+
+
+def load_codec(found: Found, device: str = "cpu", progress: Progress | None = None) -> Codec:
+    """Load a codec on its own, or the codec of a text-to-speech model.
+
+    Raises:
+        InputError: as for `load_tts`.
+    """
+    config = found.config
+    where = pick_device(device)
+    if isinstance(config, CodecModelConfig):
+        path = fetch(config.weights_path or WEIGHTS_FILE, progress, found.base)
+    elif config.codec_weights_path is not None:
+        path = fetch(config.codec_weights_path, progress, found.base)
+    else:
+        path = fetch_weights(
+            config.weights_path or WEIGHTS_FILE,
+            config.weights_path_without_voice_cloning,
+            progress,
+            found.base,
+        ).path
+    tensors = _as_codec(to_ours(read_tensors(path)))
+    bare = {n.removeprefix("codec."): t for n, t in tensors.items()}
+    codec = load_into(lambda: build_codec(config.codec), bare, path.name, where)
+    assert isinstance(codec, Codec)
+    return codec
+
+
+def _as_codec(tensors: Tensors) -> Tensors:
+    """The codec's tensors of a file, which may hold a codec alone or a whole model."""
+    named = {n: t for n, t in tensors.items() if n.startswith("codec.")}
+    return named or {f"codec.{n}": t for n, t in tensors.items()}
+
+
+def bundled_voices_folder() -> Path:
+    """Where the recordings of the bundled preset voices are."""
+    from calm_core.catalogue import PACKAGE
+
+    return PACKAGE.parent / "assets" / "voices"

@@ -1,0 +1,299 @@
+"""Text to speech: one object for each loaded model, safe for any number of callers at once."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from calm_core.audio import Audio
+from calm_core.catalogue import Found, ModelInfo
+from calm_core.errors import InputError
+from calm_core.hub import Progress
+from calm_core.scheduler import Job, Scheduler, Segment, chunks_of
+from calm_core.tasks.loading import LoadedTTS, load_tts
+from calm_core.tasks.script import write_script
+from calm_core.tasks.voice_shelf import VoiceInfo, VoiceShelf
+from calm_core.types import SamplingParams
+from calm_core.voices import Voice
+
+MAX_SEED = 2**63 - 1
+_LIMITS = {
+    "temperature": (0.0, 4.0),
+    "steps": (1, 128),
+    "cfg": (0.0, 10.0),
+    "noise_clamp": (0.01, 100.0),
+    "speed": (0.25, 4.0),
+}
+
+VoiceLike = str | Path | Audio | Voice | None
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One row of a batch; None leaves a value to the model."""
+
+    text: str
+    voice: VoiceLike = None
+    seed: int | None = None
+    temperature: float | None = None
+    steps: int | None = None
+    cfg: float | None = None
+    noise_clamp: float | None = None
+    speed: float = 1.0
+
+
+class SpeechStream(Iterator[Tensor]):
+    """Chunks of samples [N], float32, as they are made.
+
+    Attributes:
+        meta: every parameter, the seed that was drawn, and timings as they become known.
+    """
+
+    def __init__(self, job: Job, meta: dict[str, Any], sample_rate: int):
+        self.meta = meta
+        self._job = job
+        self._chunks = chunks_of(job)
+        self._sample_rate = sample_rate
+        self._start = time.perf_counter()
+        self._samples = 0
+
+    def __next__(self) -> Tensor:
+        """The next chunk."""
+        chunk = next(self._chunks)
+        elapsed = time.perf_counter() - self._start
+        if self._samples == 0:
+            self.meta["first_audio_seconds"] = round(elapsed, 4)
+        self._samples += chunk.shape[0]
+        seconds = self._samples / self._sample_rate
+        self.meta["seconds"] = round(seconds, 4)
+        self.meta["real_time_factor"] = round(seconds / max(elapsed, 1e-9), 3)
+        return chunk
+
+    def close(self) -> None:
+        """Stop the generation; nothing of it stays behind."""
+        self._job.stop.set()
+        self._chunks.close()  # type: ignore[attr-defined]
+
+    def __enter__(self) -> SpeechStream:
+        """The stream itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the generation."""
+        self.close()
+
+    def __del__(self) -> None:
+        """A stream that nobody holds any more stops."""
+        self._job.stop.set()
+
+
+class TextToSpeech:
+    """A loaded text-to-speech model.
+
+    Attributes:
+        info: its line in the list of models.
+        sample_rate: of all audio, Hz.
+        frame_rate: latent frames per second.
+        defaults: how it samples when a caller does not say.
+        notice: one sentence about the weights in use.
+        cloning: whether it can make voices from recordings.
+        native_speed: whether `speed` can differ from 1.
+    """
+
+    def __init__(self, info: ModelInfo, loaded: LoadedTTS):
+        model = loaded.model
+        sampling = model.config.sampling
+        self.info = info
+        self.sample_rate = model.codec.sample_rate
+        self.frame_rate = model.codec.frame_rate
+        self.cloning = loaded.cloning
+        self.notice = loaded.notice
+        self.native_speed = model.text.native_speed
+        self.defaults = SamplingParams(
+            sampling.temperature, sampling.steps, sampling.cfg, sampling.noise_clamp
+        )
+        self.model = model
+        self._scheduler = Scheduler(model)
+        self._shelf = VoiceShelf(info, model, loaded.cloning)
+
+    @staticmethod
+    def load(found: Found, device: str = "cpu", progress: Progress | None = None) -> TextToSpeech:
+        """Load the weights of a found model.
+
+        Raises:
+            InputError: see `loading.load_tts`.
+        """
+        return TextToSpeech(found.info, load_tts(found, device, progress))
+
+    @property
+    def weights_bytes(self) -> int:
+        """Memory of all weights and tables."""
+        tensors = [*self.model.parameters(), *self.model.buffers()]
+        return sum(t.numel() * t.element_size() for t in tensors)
+
+    def voices(self) -> list[VoiceInfo]:
+        """The preset voices."""
+        return self._shelf.presets()
+
+    def voice(self, source: VoiceLike = None, progress: Progress | None = None) -> Voice:
+        """A voice to speak with.
+
+        Args:
+            source: name of a preset, path of a recording or of a voice file, a recording, or a
+                voice (returned as it is); None for the first preset.
+            progress: told about a download.
+
+        Raises:
+            InputError: there is no such voice, or no voice can be made of the recording.
+        """
+        return self._shelf.get(source, progress)
+
+    def stream(
+        self,
+        text: str,
+        voice: VoiceLike = None,
+        *,
+        seed: int | None = None,
+        temperature: float | None = None,
+        steps: int | None = None,
+        cfg: float | None = None,
+        noise_clamp: float | None = None,
+        speed: float = 1.0,
+        stop: threading.Event | None = None,
+    ) -> SpeechStream:
+        """Speak a text and hand out the sound while it is made; the first chunk is one frame.
+
+        Args:
+            text: of any length the model accepts, with `[pause 0.5s]` where wanted.
+            voice: see `voice`.
+            seed: 0 or more; the same seed gives the same bits. None draws one.
+            temperature: variance of the noise.
+            steps: evaluations of the sampler head for each frame.
+            cfg: guidance; 1 is none.
+            noise_clamp: limit of the noise.
+            speed: above 1 is faster.
+            stop: set it to end early.
+
+        Raises:
+            InputError: the text, the voice or a value cannot be used.
+        """
+        row = Utterance(text, voice, seed, temperature, steps, cfg, noise_clamp, speed)
+        job, meta = self._prepare(row, stop)
+        stream = SpeechStream(job, meta, self.sample_rate)
+        self._scheduler.submit([job])
+        return stream
+
+    def generate(
+        self,
+        text: str,
+        voice: VoiceLike = None,
+        *,
+        seed: int | None = None,
+        temperature: float | None = None,
+        steps: int | None = None,
+        cfg: float | None = None,
+        noise_clamp: float | None = None,
+        speed: float = 1.0,
+        stop: threading.Event | None = None,
+    ) -> Audio:
+        """Speak a text; arguments and errors as for `stream`. What was said before a stop is kept."""
+        row = Utterance(text, voice, seed, temperature, steps, cfg, noise_clamp, speed)
+        return self._collect([row], stop)[0]
+
+    def generate_batch(
+        self, utterances: Sequence[Utterance], *, stop: threading.Event | None = None
+    ) -> list[Audio]:
+        """Speak several texts together; each sounds as it would alone.
+
+        Raises:
+            InputError: as for `stream`, before anything is spoken.
+        """
+        return self._collect(utterances, stop)
+
+    def _collect(self, rows: Sequence[Utterance], stop: threading.Event | None) -> list[Audio]:
+        stop = stop or threading.Event()
+        prepared = [self._prepare(row, stop) for row in rows]
+        streams = [SpeechStream(job, meta, self.sample_rate) for job, meta in prepared]
+        self._scheduler.submit([job for job, _ in prepared])
+        audios: list[Audio] = []
+        try:
+            for stream in streams:
+                chunks = list(stream)
+                samples = torch.cat(chunks) if chunks else torch.zeros(0)
+                audios.append(Audio(samples, self.sample_rate, stream.meta))
+        except BaseException:
+            for job, _ in prepared:
+                job.stop.set()
+            raise
+        return audios
+
+    def _prepare(
+        self, row: Utterance, stop: threading.Event | None
+    ) -> tuple[Job, dict[str, Any]]:
+        params = self._params(row)
+        segments: list[Segment] = write_script(row.text, self.model.text, self.info.language)
+        voice = self.voice(row.voice)
+        seed = _seed(row.seed)
+        meta: dict[str, Any] = {
+            "model": self.info.id,
+            "voice": voice.name,
+            "text": row.text,
+            "seed": seed,
+            "temperature": params.temperature,
+            "steps": params.steps,
+            "cfg": params.cfg,
+            "noise_clamp": params.noise_clamp,
+            "speed": params.speed,
+        }
+        generator = torch.Generator().manual_seed(seed)
+        job = Job(deque(segments), voice, params, generator, _JobStop(stop))
+        return job, meta
+
+    def _params(self, row: Utterance) -> SamplingParams:
+        values: dict[str, Any] = {}
+        for name, (low, high) in _LIMITS.items():
+            value = getattr(row, name)
+            if value is None:
+                value = getattr(self.defaults, name)
+            if value is not None and not low <= value <= high:
+                raise InputError(
+                    f"{name} is {value:g} and must be between {low:g} and {high:g}; change it."
+                )
+            values[name] = value
+        if values["steps"] != int(values["steps"]):
+            raise InputError(f"steps is {values['steps']:g} and must be a whole number.")
+        values["steps"] = int(values["steps"])
+        if values["speed"] != 1.0 and not self.native_speed:
+            raise InputError(
+                f"'{self.info.id}' cannot change its speaking rate; leave speed at 1, or use a "
+                f"model that predicts durations."
+            )
+        return SamplingParams(**values)
+
+
+class _JobStop(threading.Event):
+    """Set when the caller's own event is set, or by the job for itself alone."""
+
+    def __init__(self, outer: threading.Event | None):
+        super().__init__()
+        self._outer = outer
+
+    def is_set(self) -> bool:
+        return super().is_set() or (self._outer is not None and self._outer.is_set())
+
+
+def _seed(seed: int | None) -> int:
+    if seed is None:
+        return secrets.randbelow(2**31)
+    if isinstance(seed, bool) or int(seed) != seed or not 0 <= seed <= MAX_SEED:
+        raise InputError(f"The seed {seed} must be a whole number from 0 to {MAX_SEED}.")
+    return int(seed)
