@@ -1,0 +1,92 @@
+"""Models small enough for tests: every part is there, nothing is wide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+import torch
+from tokenizers import decoders, models, pre_tokenizers
+
+from calm_core.config import TTSModelConfig, parse_config
+from calm_core.model import CALM
+from calm_core.voices import Voice, make_voice
+
+CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,;:!?'-…"
+
+
+def write_tokenizer(path: Path, size: int) -> None:
+    """A character-level tokenizer.json with `size` tokens."""
+    vocabulary = {"<unk>": 0, "▁": 1}
+    for character in CHARACTERS:
+        vocabulary.setdefault(character, len(vocabulary))
+    for index in range(size - len(vocabulary)):
+        vocabulary[f"<{index}>"] = len(vocabulary)
+    tokenizer = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.save(str(path))
+
+
+def seanet(**changes: Any) -> dict[str, Any]:
+    return {"dimension": 16, "n_filters": 4, "ratios": [6, 5, 4], "kernel_size": 7, **changes}
+
+
+def codec_transformer(**changes: Any) -> dict[str, Any]:
+    return {
+        "d_model": 16, "input_dimension": 16, "output_dimensions": [16], "num_heads": 2, "num_layers": 2,
+        "context": 10, "dim_feedforward": 24, "layer_scale": 0.5, **changes,
+    }  # fmt: skip
+
+
+def codec() -> dict[str, Any]:
+    return {
+        "kind": "vae", "inner_dim": 8, "outer_dim": 16, "seanet": seanet(), "transformer": codec_transformer(),
+        "quantizer": {"dimension": 8, "output_dimension": 16},
+    }  # fmt: skip
+
+
+def tts(tokenizer: Path | str = "tokenizer.json", head: str = "lsd", **changes: Any) -> dict[str, Any]:
+    return {
+        "task": "tts",
+        "codec": codec(),
+        "text": {"kind": "prefix", "n_bins": 100, "dim": 16, "tokenizer": "tokenizers", "tokenizer_path": str(tokenizer)},
+        "backbone": {"d_model": 16, "num_heads": 4, "num_kv_heads": 2, "num_layers": 2, "dim_feedforward": 32},
+        "head": {"kind": head, "channels": 16, "depth": 2},
+        **changes,
+    }  # fmt: skip
+
+
+def randomise(module: torch.nn.Module, seed: int = 0) -> None:
+    """Weights of a sensible size everywhere, also where training starts from zero."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
+
+
+def build(folder: Path, head: str = "lsd", **changes: Any) -> CALM:
+    """A tiny model with random weights and a tokenizer in `folder`."""
+    from calm_core.conditioners.tokenizer import load_tokenizer
+
+    write_tokenizer(folder / "tokenizer.json", 100)
+    config = parse_config(tts(folder / "tokenizer.json", head, **changes), "tiny")
+    assert isinstance(config, TTSModelConfig)
+    torch.manual_seed(0)
+    model = CALM(config)
+    randomise(model)
+    model.text.tokenizer = load_tokenizer(folder / "tokenizer.json", "tokenizers", 100)
+    return model.eval().requires_grad_(False)
+
+
+def recording(seconds: float = 1.0, seed: int = 0) -> torch.Tensor:
+    """A noisy tone [N] at 24 kHz that swells and fades like syllables."""
+    generator = torch.Generator().manual_seed(seed)
+    time = torch.arange(int(24_000 * seconds)) / 24_000
+    tone = torch.sin(2 * torch.pi * 140 * time) * torch.sin(2 * torch.pi * 2 * time)
+    return 0.2 * tone + 0.01 * torch.randn(time.shape, generator=generator)
+
+
+def voice(model: CALM, seed: int = 0) -> Voice:
+    return make_voice(model, recording(seed=seed), f"voice {seed}")
