@@ -156,8 +156,6 @@ class VoiceConfig(StrictModel):
 
     # A learned vector before the prompt.
     bos: bool = True
-    # Whether the backbone hears the prompt before the text; aligned text takes the voice itself.
-    in_prefix: bool = True
     max_seconds: float = 30.0
 
 

@@ -103,14 +103,11 @@ class Stack(nn.Module):
 class SpectralEncoder(nn.Module):
     """STFT frames to the posterior of the latents. See the module's drawing."""
 
-    window: Tensor
-
     def __init__(self, config: SpectralConfig):
         super().__init__()
         self.n_fft, self.hop, self.strides = config.n_fft, config.hop, config.strides
         widths, depths = config.encoder_widths, config.encoder_depths
         block = (config.expansion, config.kernel)
-        self.register_buffer("window", torch.hann_window(self.n_fft), persistent=False)
         self.input = nn.Linear(self.n_fft + 2, widths[0])
         self.fine = Stack(widths[0], depths[0], *block)
         self.down_fine = nn.Linear(self.strides[0] * widths[0], widths[1])
@@ -135,7 +132,8 @@ class SpectralEncoder(nn.Module):
         """`wave [B, N]` to compressed complex frames `[B, N / hop, n_fft + 2]`; `|X|^0.3` keeps quiet parts visible."""
         with torch.autocast(wave.device.type, enabled=False):
             past = causal_window(wave.float().unsqueeze(-1), self.n_fft - self.hop, state, "wave").squeeze(-1)
-            spectrum = torch.fft.rfft(past.unfold(1, self.n_fft, self.hop) * self.window)
+            window = torch.hann_window(self.n_fft, device=wave.device)
+            spectrum = torch.fft.rfft(past.unfold(1, self.n_fft, self.hop) * window)
             real, imaginary = spectrum.real, spectrum.imag
             shrink = (real.square() + imaginary.square() + 1e-6).pow(-0.35)
             return torch.cat([real * shrink, imaginary * shrink], dim=-1)
@@ -154,15 +152,11 @@ class SpectralEncoder(nn.Module):
 class SpectralDecoder(nn.Module):
     """Latents to waveform through an inverse STFT. See the module's drawing."""
 
-    window: Tensor
-
     def __init__(self, config: SpectralConfig):
         super().__init__()
         self.n_fft, self.hop, self.strides = config.n_fft, config.hop, config.strides
         widths, depths = config.decoder_widths, config.decoder_depths
         block = (config.expansion, config.kernel)
-        window = torch.hann_window(self.n_fft)
-        self.register_buffer("window", window / (window.square().sum() / self.hop), persistent=False)
         self.input = nn.Linear(config.latent_dim, widths[2])
         self.transformer = Transformer(
             widths[2], config.heads, depths[2], config.feedforward, context=config.context, layer_scale=0.1
@@ -193,7 +187,9 @@ class SpectralDecoder(nn.Module):
             level, real, imaginary = x.float().chunk(3, dim=-1)
             direction = torch.rsqrt(real.square() + imaginary.square() + 1e-6)
             magnitude = torch.exp(level.clamp(max=6.0)) * direction
-            frames = torch.fft.irfft(torch.complex(magnitude * real, magnitude * imaginary)) * self.window
+            window = torch.hann_window(self.n_fft, device=x.device)
+            window = window * (self.hop / window.square().sum())
+            frames = torch.fft.irfft(torch.complex(magnitude * real, magnitude * imaginary)) * window
             return self.overlap_add(frames, state)
 
     def overlap_add(self, frames: Tensor, state: States) -> Tensor:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from calm_core.codecs.discriminators import Discriminators, discriminator_loss, generator_losses
-from calm_core.codecs.spectral import SpectralVAE
+from calm_core.codecs.base import Codec
+from calm_core.codecs.spectral import SpectralCodec
 from calm_core.training import checkpoint
 from calm_core.training.data import Corpus
 from calm_core.training.ema import EMA
@@ -19,14 +20,14 @@ from calm_core.training.recipes import CodecRecipe
 class _Autoencode(nn.Module):
     """One differentiable pass, so that a distributed wrapper sees a single forward."""
 
-    def __init__(self, codec: SpectralVAE):
+    def __init__(self, codec: Codec):
         super().__init__()
         self.codec = codec
 
     def forward(self, wave: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mean, log_variance = self.codec.encode(wave)
+        mean, log_variance = self.codec.posterior(wave[:, None])
         latents = mean + noise * torch.exp(0.5 * log_variance)  # the reparameterised posterior sample
-        return self.codec.decode(latents), mean, log_variance
+        return self.codec.decode(latents)[:, 0], mean, log_variance
 
 
 class CodecTrainer:
@@ -36,7 +37,7 @@ class CodecTrainer:
         self.recipe, self.schedule, self.folder = recipe, recipe.schedule, recipe.folder
         self.accelerator = accelerator
         torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
-        codec = SpectralVAE(**recipe.model.model_dump())
+        codec = SpectralCodec(recipe.model)
         discriminators = Discriminators(channels=recipe.discriminator_channels)
         self.length = round(recipe.crop_seconds * codec.sample_rate / codec.frame_size) * codec.frame_size
         self.frames = self.length // codec.frame_size
@@ -70,7 +71,7 @@ class CodecTrainer:
         with accelerator.autocast():
             delayed, mean, log_variance = self.autoencode(wave, noise)
         # The decoder runs `delay` samples late; its run-in is not judged.
-        made, target = delayed[:, self.delay :], wave[:, : -self.delay]
+        made, target = delayed[:, self.delay :], wave[:, : wave.shape[1] - self.delay]
         parts = {"mel": self.mel(made, target), "kl": kl_to_standard_normal(mean, log_variance)}
         total = recipe.mel_weight * parts["mel"] + recipe.kl_weight * parts["kl"]
         if step >= recipe.adversarial_from:
@@ -95,11 +96,11 @@ class CodecTrainer:
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
         """Mel distance of the averaged codec on held-out texts, and four listening samples."""
-        codec = self.ema.average
+        codec: Codec = self.ema.average  # type: ignore[assignment]
         distances = []
         for index, row in enumerate(self.valid.rows[:: max(1, len(self.valid.rows) // 16)][:16]):
             wave = self.valid.audio(row).to(self.accelerator.device)[None]
-            made = codec.reconstruct(wave)
+            made = codec.reconstruct(wave[:, None])[:, 0]
             distances.append(float(self.mel(made, wave)))
             if index % 4 == 0:
                 write_sample(self.folder / "samples" / f"{step:07d}-{row.id}.flac", made[0], codec.sample_rate)

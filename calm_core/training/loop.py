@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from calm_core.errors import InputError
 from calm_core.training import checkpoint
-from calm_core.training.recipes import Schedule
+from calm_core.training.recipes import CodecRecipe, Schedule, read_recipe
 
 
 class Trainer(Protocol):
@@ -135,10 +135,12 @@ def train_recipe(path: Path, overrides: list[str], resume: bool) -> dict[str, fl
     """`calm train RECIPE.yaml [key=value ...] [--resume]`."""
     from accelerate import Accelerator
 
-    from calm_core.training.recipes import read_recipe
-
     recipe = read_recipe(path, overrides)
     accelerator = Accelerator(mixed_precision="bf16" if recipe.schedule.bf16 else "no")
-    from calm_core.training.codec import CodecTrainer
+    if isinstance(recipe, CodecRecipe):
+        from calm_core.training.codec import CodecTrainer
 
-    return run(CodecTrainer(recipe, accelerator), accelerator, resume)
+        return run(CodecTrainer(recipe, accelerator), accelerator, resume)
+    from calm_core.training.tts import TTSTrainer
+
+    return run(TTSTrainer(recipe, accelerator), accelerator, resume)

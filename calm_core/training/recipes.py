@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from calm_core.config import SpectralConfig, TTSModelConfig
 from calm_core.errors import InputError
 
 
@@ -34,32 +35,13 @@ class Schedule(Strict):
     save_minutes: float = Field(3.0, gt=0)
 
 
-class CodecModel(Strict):
-    """Arguments of `SpectralVAE`."""
-
-    sample_rate: int = 24_000
-    n_fft: int = 960
-    hop: int = 240
-    strides: tuple[int, int] = (2, 4)
-    latent_dim: int = 32
-    encoder_widths: tuple[int, int, int] = (192, 224, 256)
-    decoder_widths: tuple[int, int, int] = (224, 224, 256)
-    encoder_depths: tuple[int, int, int] = (2, 2, 1)
-    decoder_depths: tuple[int, int, int] = (4, 3, 2)
-    heads: int = 4
-    feedforward: int = 512
-    context: int = 25
-    expansion: int = 2
-    kernel: int = 7
-
-
 class CodecRecipe(Strict):
     """`kind: codec`: the VAE-GAN."""
 
     kind: Literal["codec"]
     folder: Path
     corpus: Path
-    model: CodecModel = CodecModel()
+    model: SpectralConfig = SpectralConfig()
     schedule: Schedule
     crop_seconds: float = Field(2.56, gt=0.5)
     mel_weight: float = 15.0
@@ -71,10 +53,27 @@ class CodecRecipe(Strict):
     discriminator_channels: int = 128
 
 
-Recipe = Annotated[CodecRecipe, Field(discriminator=None)]
+class TTSRecipe(Strict):
+    """`kind: tts`: the aligned TTS model on latents of a trained codec."""
+
+    kind: Literal["tts"]
+    folder: Path
+    latents: Path = Field(description="folder of train.safetensors and valid.safetensors; made from corpus and codec if absent")
+    corpus: Path
+    codec: Path = Field(description="codec.safetensors of a finished codec")
+    codec_model: SpectralConfig = SpectralConfig()
+    model: TTSModelConfig
+    schedule: Schedule
+    head_batch_multiplier: int = Field(4, ge=1, description="fresh noise and times per frame and step (CALM, section 3.3)")
+    condition_dropout: float = Field(0.1, ge=0, lt=1)
+    history_noise: float = Field(0.2, ge=0, le=1)
+    duration_weight: float = 0.5
 
 
-def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe:
+Recipe = Annotated[CodecRecipe | TTSRecipe, Field(discriminator="kind")]
+
+
+def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe | TTSRecipe:
     """Read a training recipe; overrides are `key=value` or `part.key=value`, values parsed as YAML.
 
     Raises:
@@ -98,7 +97,7 @@ def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe:
             place = place.setdefault(part, {})
         place[last] = yaml.safe_load(value)
     try:
-        return TypeAdapter(CodecRecipe).validate_python(values)
+        return TypeAdapter(Recipe).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

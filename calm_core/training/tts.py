@@ -1,0 +1,145 @@
+"""Train the aligned text-to-speech CALM on latents: the head on every frame, durations beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from calm_core.conditioners.aligned import AlignedText
+from calm_core.errors import InputError
+from calm_core.model import CALM
+from calm_core.training import checkpoint
+from calm_core.training.data import Corpus
+from calm_core.training.ema import EMA
+from calm_core.training.latents import LatentCorpus, TTSBatch, encode_corpus
+from calm_core.training.recipes import TTSRecipe
+from calm_core.types import Losses
+from calm_core.weights import read_tensors
+
+
+def valid_steps(lengths: Tensor, longest: int) -> Tensor:
+    """`[B, longest]`, true on the first `lengths[b]` steps of row b."""
+    return torch.arange(longest, device=lengths.device) < lengths[:, None]
+
+
+class TTSLoss(nn.Module):
+    """A batch to the training loss of a CALM with aligned text, as one forward for distributed wrappers."""
+
+    def __init__(self, calm: CALM, recipe: TTSRecipe):
+        super().__init__()
+        self.calm, self.recipe = calm, recipe
+
+    def forward(self, batch: TTSBatch, generator: torch.Generator, training: bool = True) -> Losses:
+        """The head's and the end-of-speech loss, plus the mean absolute error of the log-durations."""
+        recipe, text = self.recipe, self.calm.text
+        assert isinstance(text, AlignedText)
+        rows, longest = batch.latents.shape[:2]
+        heard = valid_steps(batch.voice_frames, batch.voice.shape[1]).unsqueeze(-1).float()
+        voice = text.voice_summary(self.calm.voice(batch.voice), heard)
+        drop = torch.rand(2, rows, generator=generator).to(voice.device) < recipe.condition_dropout * training
+        voice = torch.where(drop[0][:, None], text.no_voice.to(voice), voice)
+        encoded = text.encode(batch.phones, batch.endings, voice)
+        frames = text.align(encoded, batch.ends, longest)
+        frames = torch.where(drop[1][:, None, None], text.no_text.to(frames), frames) + voice[:, None]
+        losses = self.calm.loss(
+            batch.latents,
+            batch.frames,
+            frames=frames,
+            generator=generator,
+            head_multiplier=recipe.head_batch_multiplier,
+            input_noise=recipe.history_noise * training,
+        )
+        phones = batch.phones > 0
+        true = (batch.ends - F.pad(batch.ends[:, :-1], (1, 0))).clamp(min=0.005).log()
+        duration = (text.log_durations(encoded, batch.phones) - true)[phones].abs().mean()
+        parts = {**losses.parts, "duration": duration.detach()}
+        return Losses(losses.total + recipe.duration_weight * duration, parts)
+
+
+def prepare_latents(recipe: TTSRecipe, calm: CALM, device: torch.device) -> None:
+    """Encode the corpus once, split by split; files that are there are kept."""
+    for split in ("train", "valid", "heldout"):
+        path = recipe.latents / f"{split}.safetensors"
+        if not path.exists():
+            recipe.latents.mkdir(parents=True, exist_ok=True)
+            encode_corpus(calm.codec.to(device), Corpus(recipe.corpus, split), path, device=str(device))
+
+
+def load_codec(calm: CALM, path: Path) -> None:
+    """Put a trained codec into the model and freeze it.
+
+    Raises:
+        InputError: The file is missing or belongs to a codec of another shape.
+    """
+    try:
+        calm.codec.load_state_dict(read_tensors(path))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(f"The codec {path} does not fit the recipe's model.codec: {reason}") from None
+    calm.codec.eval().requires_grad_(False)
+
+
+class TTSTrainer:
+    """See `loop.Trainer`."""
+
+    def __init__(self, recipe: TTSRecipe, accelerator: Any):
+        self.recipe, self.schedule, self.folder = recipe, recipe.schedule, recipe.folder
+        self.accelerator = accelerator
+        torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
+        calm = CALM(recipe.model)
+        load_codec(calm, recipe.codec)
+        if accelerator.is_main_process:
+            prepare_latents(recipe, calm, accelerator.device)
+        accelerator.wait_for_everyone()
+        self.training = LatentCorpus(recipe.latents / "train.safetensors")
+        self.valid = LatentCorpus(recipe.latents / "valid.safetensors")
+        calm.latent_mean, calm.latent_std = self.training.statistics()
+        s = recipe.schedule
+        learned = [p for p in calm.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": [p for p in learned if p.ndim >= 2], "weight_decay": s.weight_decay},
+                {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
+            ],
+            s.learning_rate,
+            s.betas,
+        )
+        for group in optimizer.param_groups:
+            group["peak_lr"] = s.learning_rate
+        loss = TTSLoss(calm, recipe)
+        self.ema = EMA(loss.to(accelerator.device), s.ema)
+        self.modules: dict[str, nn.Module] = {"model": loss, "ema": self.ema.average}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": optimizer}
+        self.model = loss
+        self.wrapped, self.optimizer = accelerator.prepare(loss, optimizer)
+
+    def step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """One optimisation step."""
+        count = max(1, self.schedule.batch // self.accelerator.num_processes)
+        batch = self.training.draw(count, generator).to(self.accelerator.device)
+        with self.accelerator.autocast():
+            losses = self.wrapped(batch, generator)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(losses.total)
+        norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.schedule.clip)
+        self.optimizer.step()
+        self.ema.update(self.model, step)
+        return {**losses.parts, "gradient": norm.detach()}
+
+    @torch.no_grad()
+    def evaluate(self, step: int) -> dict[str, float]:
+        """The losses of the averaged model on held-out texts, with draws that never change."""
+        generator = torch.Generator().manual_seed(0)
+        batch = self.valid.collate(list(range(min(64, len(self.valid.rows)))), generator).to(self.accelerator.device)
+        losses = self.ema.average(batch, generator, training=False)
+        return {name: float(value) for name, value in losses.parts.items()}
+
+    def export(self, step: int) -> None:
+        """Write the averaged model, codec included, as `model.safetensors`."""
+        average = self.ema.average
+        assert isinstance(average, TTSLoss)
+        checkpoint.write_tensors(self.folder / "model.safetensors", average.calm.state_dict(), {"step": str(step)})
