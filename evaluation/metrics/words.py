@@ -27,5 +27,5 @@ def spoken_words(text: str) -> list[str]:
         text = normalise(text)
     plain = unicodedata.normalize("NFKD", text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
     plain = "".join(character for character in plain if not unicodedata.combining(character))
-    words = re.findall(r"[a-z0-9]+(?:'[a-z]+)*", plain)
+    words: list[str] = re.findall(r"[a-z0-9]+(?:'[a-z]+)*", plain)
     return [_SPELLINGS.get(word, word) for word in words]
