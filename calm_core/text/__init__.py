@@ -1,0 +1,1 @@
+"""Text: normalised, cut into sentences, turned into phones."""
