@@ -130,6 +130,21 @@ def api_routes(services: Services) -> APIRouter:
     return router
 
 
+def nowhere() -> APIRouter:
+    """The rest of `/api`, so that a mistyped address is answered as JSON and not by the page."""
+    router = APIRouter()
+
+    @router.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    async def unknown(request: Request) -> None:
+        raise UserError(
+            f"There is no {request.method} {request.url.path[:100]}; /api/docs lists what there is.",
+            status=404,
+            code="unknown_route",
+        )
+
+    return router
+
+
 def _check_format(body: SpeechBody) -> None:
     if body.response_format not in MEDIA_TYPES:
         raise UserError(

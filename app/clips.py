@@ -80,9 +80,12 @@ class ClipCache:
         def write_sound(part: Path) -> None:
             soundfile.write(part, samples, sample_rate, subtype="PCM_16", format="WAV")
 
+        def write_sheet(part: Path) -> None:
+            part.write_text(json.dumps(whole, indent=1))
+
         try:
             _write_whole(path, write_sound)
-            _write_whole(path.with_suffix(".json"), lambda part: part.write_text(json.dumps(whole, indent=1)) and None)
+            _write_whole(path.with_suffix(".json"), write_sheet)
         except (OSError, soundfile.SoundFileError) as error:
             path.unlink(missing_ok=True)
             if isinstance(error, OSError):

@@ -15,6 +15,11 @@ MP3_LEVEL = 0.5  # between 0, largest, and 1, smallest
 _UNKNOWN_LENGTH = 0xFFFFFFFF
 
 
+def to_int16(samples: np.ndarray) -> np.ndarray:
+    """Round float samples in [-1, 1] to int16, clipping what lies outside."""
+    return np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16)
+
+
 class StreamEncoder(Protocol):
     """Takes int16 samples `[samples]`, gives bytes that can be sent at once."""
 
@@ -113,7 +118,7 @@ class CompressedEncoder:
         self._sink = _ForwardOnly()
         subtype = "PCM_16" if name == "flac" else "MPEG_LAYER_III"
         self._file = soundfile.SoundFile(
-            self._sink,
+            self._sink,  # pyright: ignore[reportArgumentType]  # any object with the methods of a file will do
             mode="w",
             samplerate=sample_rate,
             channels=1,

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from app.clips import Clip, ClipCache
+from app.encoding import to_int16
 from app.errors import BusyError, UserError, disk_full, unexpected
 from app.settings import Settings
 from app.speech import SpeechRequest
@@ -255,7 +256,7 @@ class Runs:
         first: float | None = None
         try:
             spoken = self._speaker.speak(run.request, run.stop, lambda *news: tell(Progress(*news)))
-            for rate, samples, notes in spoken:
+            for rate, samples, notes in spoken:  # noqa: B007 - the last notes are the whole ones
                 if first is None:
                     first = time.monotonic() - begun
                     tell(Started(rate, run.request.parameters()))
@@ -290,13 +291,13 @@ class Runs:
         seconds = len(samples) / rate if rate else 0.0
         stopped = run.stop.is_set()
         info = {
-            **run.request.parameters(),
             **notes,
+            **{name: value for name, value in run.request.parameters().items() if value is not None},
             "request": run.request.parameters(),
             "seconds": round(seconds, 3),
             "first_audio_seconds": None if first is None else round(first, 4),
-            # below 1 is faster than real time
-            "real_time_factor": round(took / seconds, 4) if seconds else None,
+            # seconds of sound made in one second
+            "real_time_factor": round(seconds / took, 3),
             "stopped": stopped,
             "synthetic": True,
         }
@@ -332,11 +333,6 @@ class Runs:
         if self._changed is None:
             self._changed = asyncio.Event()
         await self._changed.wait()
-
-
-def to_int16(samples: np.ndarray) -> np.ndarray:
-    """Round float samples in [-1, 1] to int16, clipping what lies outside."""
-    return np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16)
 
 
 async def _replay(clip: Clip, run: Run) -> AsyncGenerator[Event, None]:

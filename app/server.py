@@ -14,10 +14,12 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from gradio import networking
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import ui
-from app.api import api_routes, install_error_handlers
+from app.api import api_routes, install_error_handlers, nowhere
 from app.errors import UserError
 from app.media import media_routes
 from app.services import Services
@@ -38,11 +40,14 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
         services.runs.stop_all()
         services.store.close()
 
-    app = FastAPI(title="CALM Space", version="1", docs_url="/api/docs", openapi_url="/api/openapi.json", lifespan=lifespan)
+    app = FastAPI(
+        title="CALM Space", version="1", docs_url="/api/docs", openapi_url="/api/openapi.json", lifespan=lifespan
+    )
     app.add_middleware(BodyLimit, max_mb=services.settings.max_upload_mb + 1)
     install_error_handlers(app)
     app.include_router(api_routes(services))
     app.include_router(media_routes(services))
+    app.include_router(nowhere())
     app.mount("/ui", StaticFiles(directory=STATIC), name="ui")
     demo = ui.build(services)
     demo.queue(api_open=False, max_size=services.settings.queue_size + services.settings.concurrency)
@@ -73,9 +78,14 @@ class BodyLimit:
         self._limit = int(max_mb * 1e6)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count the bytes of the body while they arrive."""
+        """Look at the announced length, and count the bytes of bodies that announce none."""
         if scope["type"] != "http" or not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
+            return
+        told = UserError(f"The request is larger than {self._limit / 1e6:g} MB.", status=413, code="too_large")
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._limit:
+            await JSONResponse(told.body(), status_code=told.status)(scope, receive, send)
             return
         seen = 0
 
@@ -84,7 +94,7 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._limit:
-                raise UserError(f"The request is larger than {self._limit / 1e6:g} MB.", status=413, code="too_large")
+                raise told
             return message
 
         await self._app(scope, counted, send)
@@ -111,7 +121,7 @@ def serve(app: FastAPI, settings: Settings, *, services: Services, share: bool) 
 def _share(host: str, port: int) -> None:
     """Print a public address that leads to this server; without a network the server still runs."""
     try:
-        address = gr.networking.setup_tunnel(host, port, secrets.token_urlsafe(32), None, None)
+        address = networking.setup_tunnel(host, port, secrets.token_urlsafe(32), None, None)
         print(f"Public address: {address}", file=sys.stderr, flush=True)
     except Exception as error:
         print(f"No public address: the tunnel service cannot be reached ({error}).", file=sys.stderr, flush=True)

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     default_codec: str = "calm-codec-speech"
     default_voice: str = "slt"
     extra_models: list[Path] = Field(default=[], description="folders or YAML files offered beside the known models")
+    extra_codecs: list[Path] = Field(default=[], description="the same for the codec tab")
 
     max_text_chars: int = Field(5000, ge=1)
     min_prompt_seconds: float = Field(1.0, gt=0)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,17 +95,38 @@ def check_request(
 
 
 def check_text(text: str, max_text_chars: int) -> None:
-    """Refuse a text that is empty or longer than the studio accepts.
+    """Refuse a text that is empty, longer than the studio accepts, or without a word.
 
     Raises:
-        UserError: with the length and the limit.
+        UserError: it names the length and the limit, or what is missing.
     """
     if not text or not text.strip():
         raise UserError("There is no text to speak: type at least one word.", code="empty_text", param="input")
     if len(text) > max_text_chars:
         raise UserError(
-            f"The text has {len(text):,} characters and the limit is {max_text_chars:,}: shorten it or speak it in parts.",
+            f"The text has {len(text):,} characters and the limit is {max_text_chars:,}: "
+            "shorten it or speak it in parts.",
             code="text_too_long",
+            param="input",
+        )
+    _check_script(text)
+
+
+def _check_script(text: str) -> None:
+    """Every model speaks a language that is written in Latin letters."""
+    letters = [character for character in text if character.isalpha()]
+    if any(unicodedata.name(letter, "").startswith("LATIN") for letter in letters):
+        return
+    if letters:
+        raise UserError(
+            "The text has no Latin letters, and the voices here read only languages written with them.",
+            code="unreadable_text",
+            param="input",
+        )
+    if not any(character.isdigit() for character in text):
+        raise UserError(
+            "There is nothing to speak in this text: write at least one word or number.",
+            code="unreadable_text",
             param="input",
         )
 

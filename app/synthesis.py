@@ -8,13 +8,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.encoding import to_int16
 from app.errors import NotReadyError, UserError
 from app.settings import ASSETS, Settings
 from app.speech import SpeechRequest, VoiceRef
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Report = Callable[[str, "float | None"], None]
 WARM_UP_TEXT = "Ready."
+KEPT_VOICES = 32  # cloned voices in memory
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Synthesizer:
     def _warm_up(self) -> None:
         self._began = time.monotonic()
         try:
-            import calm_core  # noqa: F401, PLC0415 - importing torch takes seconds
+            import torch  # noqa: F401 - takes seconds, and everything below needs it
 
             self._imported.set()
             tts = self._tts(self._settings.default_model)
@@ -79,6 +81,8 @@ class Synthesizer:
         self._imported.set()
         self._warm_seconds = round(time.monotonic() - self._began, 2)
         self._ready.set()
+        with suppress(Exception):  # its tab tells what is wrong, when somebody opens it
+            self._load(self._settings.default_codec, "codec", None)
 
     def health(self) -> dict[str, Any]:
         """Status `warming`, `ready` or `failed`, the models in memory and the seconds that warming up took."""
@@ -105,36 +109,44 @@ class Synthesizer:
 
     def _engine(self) -> Any:
         self._imported.wait(self._settings.warm_up_timeout_seconds)
-        import calm_core  # noqa: PLC0415
+        import calm_core
 
         return calm_core
 
     def models(self) -> list[dict[str, Any]]:
         """Every model with id, task, title, parameters, source, licence and language."""
         with sentences():
-            known = [_plain(info) for info in self._engine().list_models()]
-            for path in self._settings.extra_models:
-                known.append({**known[0], "id": str(path), "title": path.stem, "parameters": None, "task": "tts"})
+            known = [asdict(info) for info in self._engine().list_models()]
+            local = {"parameters": None, "source": "local", "licence": "", "language": ""}
+            for task, paths in (("tts", self._settings.extra_models), ("codec", self._settings.extra_codecs)):
+                known += [{"id": str(path), "task": task, "title": path.stem, **local} for path in paths]
             return known
 
     def defaults(self, model: str) -> dict[str, Any]:
         """Default sampling parameters of a model, and whether it can change the speaking rate."""
         with sentences():
             tts = self._tts(model)
-            return {**_plain(tts.defaults), "has_speed": _can_change_speed(tts)}
+            return {**asdict(tts.defaults), "has_speed": tts.native_speed}
 
     def voices(self, model: str, report: Report | None = None) -> list[dict[str, Any]]:
         """The preset voices of a model with name, language, licence, description and source; loads the model."""
         with sentences():
-            return [_plain(voice) for voice in self._tts(model, report).voices()]
+            return [asdict(voice) for voice in self._tts(model, report).voices()]
+
+    def notice(self, model: str) -> str:
+        """One sentence about the weights of a model that is in use."""
+        with sentences():
+            return self._tts(model).notice
 
     def default_voice(self, model: str) -> str:
         """The voice that a model speaks with when none is asked for."""
         with sentences():
             return self._default_voice(self._tts(model))
 
-    def _default_voice(self, tts: calm_core.TTS) -> str:
+    def _default_voice(self, tts: calm_core.TextToSpeech) -> str:
         names = [voice.name for voice in tts.voices()]
+        if not names:
+            raise UserError("This model has no preset voices; use a recording.", code="unknown_voice", param="voice")
         return self._settings.default_voice if self._settings.default_voice in names else names[0]
 
     def fingerprint(self, model: str) -> str:
@@ -156,14 +168,19 @@ class Synthesizer:
         with sentences():
             self.wait(report)
             tts = self._tts(request.model, report)
-            voice = self._voice(tts, request.model, request.voice)
-            asked = {"temperature": request.temperature, "steps": request.steps, "cfg": request.cfg}
-            defaults = _plain(tts.defaults)
-            in_effect = {name: defaults.get(name) if value is None else value for name, value in asked.items()}
-            for chunk in tts.stream(
-                request.text, voice=voice, seed=request.seed, speed=request.speed, stop=stop, **asked
-            ):
-                yield tts.sample_rate, chunk.detach().cpu().numpy(), in_effect
+            stream = tts.stream(
+                request.text,
+                self._voice(tts, request.model, request.voice, report),
+                seed=request.seed,
+                temperature=request.temperature,
+                steps=request.steps,
+                cfg=request.cfg,
+                speed=request.speed,
+                stop=stop,
+            )
+            with stream:
+                for chunk in stream:
+                    yield tts.sample_rate, chunk.numpy(), stream.meta
 
     def check_reference(self, path: Path) -> float:
         """Seconds of a recording that a voice can be cloned from.
@@ -173,8 +190,12 @@ class Synthesizer:
         """
         with sentences(param="voice"):
             limits = self._settings
+            from calm_core.voices import check_recording
+
             audio = self._read(path, limits.min_prompt_seconds, limits.max_prompt_seconds)
-            return audio.samples.shape[-1] / audio.sample_rate
+            samples = audio.samples if audio.samples.ndim == 1 else audio.samples.mean(0)
+            check_recording(samples, audio.sample_rate, "The recording")
+            return samples.shape[-1] / audio.sample_rate
 
     def reconstruct(self, path: Path, model: str | None = None) -> CodecResult:
         """Send a sound through a codec.
@@ -183,37 +204,38 @@ class Synthesizer:
             UserError: the sound or the codec cannot be used.
         """
         with sentences(param="file"):
+            from calm_core.tasks.mono import mono
+
             codec = self._load(model or self._settings.default_codec, "codec", None)
             audio = self._read(path, 0.0, self._settings.max_codec_seconds)
-            original = self._engine().audio.resample(self._engine().audio.to_mono(audio), codec.sample_rate)
+            original = self._engine().Audio(mono(audio, codec.sample_rate), codec.sample_rate)
             began = time.monotonic()
-            latents = codec.encode(original)
-            rebuilt = codec.decode(latents)
+            rebuilt = codec.reconstruct(original)
             took = time.monotonic() - began
-            before, after = _mono(original.samples), _mono(rebuilt.samples)
+            before, after = original.samples.double().numpy(), rebuilt.samples.double().numpy()
             count = min(len(before), len(after))
             before, after = before[:count], after[:count]
             return CodecResult(
-                original=_int16(before),
-                reconstructed=_int16(after),
+                original=to_int16(before),
+                reconstructed=to_int16(after),
                 sample_rate=codec.sample_rate,
                 si_snr_db=round(si_snr_db(before, after), 2),
                 seconds=round(count / codec.sample_rate, 3),
                 took_seconds=round(took, 3),
                 frame_rate=codec.frame_rate,
-                dimensions=int(latents.shape[-1]),
+                dimensions=codec.latent_dim,
             )
 
     def export(self, samples: np.ndarray, sample_rate: int, path: Path, metadata: dict[str, str]) -> None:
         """Write int16 `samples` `[samples]` to `path`, in the format of its ending, with `metadata` inside."""
-        audio = self._engine().audio
-        import torch  # noqa: PLC0415
+        import torch
 
-        sound = audio.Audio(torch.from_numpy(samples.astype(np.float32) / 32767.0), sample_rate)
-        audio.write_audio(path, sound, format=path.suffix.lstrip("."), metadata=metadata)
+        engine = self._engine()
+        sound = engine.Audio(torch.from_numpy(samples.astype(np.float32) / 32767.0), sample_rate)
+        engine.write_audio(path, sound, format=path.suffix.lstrip("."), metadata=metadata)
 
     def _read(self, path: Path, min_seconds: float, max_seconds: float) -> Any:
-        audio = self._engine().audio.read_audio(path)
+        audio = self._engine().read_audio(path)
         seconds = audio.samples.shape[-1] / audio.sample_rate
         if seconds < min_seconds:
             raise UserError(f"The sound lasts {seconds:.1f} s and at least {min_seconds:g} s are needed: record more.")
@@ -233,22 +255,57 @@ class Synthesizer:
         with gate:  # one load at a time for each model
             if model in self._models:
                 return self._models[model]
-            loaded = self._engine().load(model, task=task, progress=report)
+            self._check_known(model, task)
+            loaded = self._engine().load(model, task=task, progress=_download_report(report))
             with self._lock:
                 self._models[model] = loaded
                 while len(self._models) > self._settings.loaded_models:
                     self._models.popitem(last=False)
             return loaded
 
-    def _voice(self, tts: Any, model: str, ref: VoiceRef) -> Any:
+    def _check_known(self, model: str, task: str) -> None:
+        """Only listed models may be loaded: a path or a Hub address from outside is refused."""
+        own = (self._settings.default_model, self._settings.default_codec)
+        if model in own:
+            return
+        listed = [info["id"] for info in self.models() if info["task"] == task or task == "codec"]
+        if model not in listed:
+            raise UserError(
+                f"There is no model '{model[:60]}'; GET /api/v1/models lists those that there are.",
+                status=404,
+                code="model_not_found",
+                param="model",
+            )
+
+    def _voice(self, tts: Any, model: str, ref: VoiceRef, report: Report) -> Any:
         if ref.path is None:
-            return tts.voice(ref.name)
+            names = [voice.name for voice in tts.voices()]
+            if ref.name not in names:  # the engine would also take the path of a file, which is not for visitors
+                offered = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+                raise UserError(
+                    f"There is no voice '{ref.name[:60]}' for this model; it has {offered}.",
+                    code="unknown_voice",
+                    param="voice",
+                )
+            return tts.voice(ref.name, _download_report(report))
         key = (model, ref.sha256 or str(ref.path))
         if key not in self._voices:
             self._voices[key] = tts.voice(ref.path)
-            while len(self._voices) > 32:
+            while len(self._voices) > KEPT_VOICES:
                 self._voices.popitem(last=False)
         return self._voices[key]
+
+
+def _download_report(report: Report | None) -> Callable[[str, int, int | None], None] | None:
+    """The engine tells of bytes; the page shows a sentence and a fraction."""
+    if report is None:
+        return None
+
+    def told(name: str, done: int, total: int | None) -> None:
+        of = f" of {total / 1e6:.0f}" if total else ""
+        report(f"Fetching {name}: {done / 1e6:.0f}{of} MB", done / total if total else None)
+
+    return told
 
 
 @contextmanager
@@ -276,20 +333,3 @@ def si_snr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 def _is_input_error(error: BaseException) -> bool:
     return any(kind.__module__ == "calm_core.errors" for kind in type(error).__mro__)
-
-
-def _can_change_speed(tts: Any) -> bool:
-    return bool(getattr(tts, "has_speed", False))
-
-
-def _plain(record: Any) -> dict[str, Any]:
-    return record.model_dump() if hasattr(record, "model_dump") else asdict(record)
-
-
-def _mono(samples: Any) -> np.ndarray:
-    array = samples.detach().cpu().numpy().astype(np.float64)
-    return array if array.ndim == 1 else array.mean(axis=0)
-
-
-def _int16(samples: np.ndarray) -> np.ndarray:
-    return np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16)

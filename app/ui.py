@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import gradio as gr
+from gradio import themes
 from gradio.themes.utils import fonts
 
 from app.pages import generate
@@ -16,19 +17,19 @@ HEAD = """
 <meta name="color-scheme" content="light dark">
 <script type="module" src="/ui/studio.js"></script>
 """
-SEA = gr.themes.Color(
+SEA = themes.Color(
     name="sea",
     c50="#eef7f4", c100="#d6ece6", c200="#aedacd", c300="#7fc3b1", c400="#4fa592", c500="#2f8878",
     c600="#1f6f63", c700="#1a5a51", c800="#184841", c900="#153b36", c950="#0a2220",
 )  # fmt: skip
 
 
-def theme() -> gr.themes.Base:
+def theme() -> themes.Base:
     """The look of all controls; every font comes from this server, so nothing is fetched from elsewhere."""
-    return gr.themes.Base(
+    return themes.Base(
         primary_hue=SEA,
-        neutral_hue=gr.themes.colors.stone,
-        radius_size=gr.themes.sizes.radius_lg,
+        neutral_hue=themes.colors.stone,
+        radius_size=themes.sizes.radius_lg,
         font=[fonts.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"],
         font_mono=[fonts.LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"],
     )

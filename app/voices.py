@@ -138,9 +138,7 @@ class Voices:
 
     def _consented(self, path: Path, visitor: str, source: str) -> VoiceRef:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self._store.record_consent(
-            visitor=_hashed(visitor), audio_sha256=digest, statement=STATEMENT, source=source
-        )
+        self._store.record_consent(visitor=_hashed(visitor), audio_sha256=digest, statement=STATEMENT, source=source)
         return VoiceRef("your recording", path, digest)
 
 

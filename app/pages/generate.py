@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from app.pages import codec, markup, speech
+from app.pages import codec, endpoints, markup, speech
 from app.pages.relay import relay
 from app.services import Services
 
@@ -20,4 +20,5 @@ def build(demo: gr.Blocks, services: Services) -> None:
             speech.build(demo, services, channel, visitor)
         with gr.Tab("Codec", id="codec"):
             codec.build(services, channel)
+    endpoints.build(services)
     gr.HTML(html_template=markup.FOOTER, js_on_load=None, elem_id="colophon")

@@ -46,7 +46,9 @@ PLAYER = """
   </div>
   <div class="transport">
     <button type="button" class="play" aria-label="Play" disabled>
-      <svg viewBox="0 0 24 24" aria-hidden="true"><path class="i-play" d="M8 5v14l11-7z"/><path class="i-pause" d="M7 5h4v14H7zM13 5h4v14h-4z"/></svg>
+      <svg viewBox="0 0 24 24" aria-hidden="true">
+        <path class="i-play" d="M8 5v14l11-7z"/><path class="i-pause" d="M7 5h4v14H7zM13 5h4v14h-4z"/>
+      </svg>
     </button>
     <span class="clock"><b class="now">0.0</b> / <span class="all">0.0</span> s</span>
     <dl class="figures">
@@ -86,7 +88,8 @@ COMPARE = """
 
 FOOTER = """
 <footer class="colophon">
-  <p>Every sound made here is synthetic and says so in its metadata. Clone only voices that you have the right to use.</p>
+  <p>Every sound made here is synthetic and says so in its metadata.
+    Clone only voices that you have the right to use.</p>
   <p><a href="/api/docs">REST API</a> · <a href="/healthz">Status</a></p>
 </footer>
 """

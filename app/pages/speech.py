@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from app.errors import UserError
 from app.pages import markup, voice_panel
 from app.pages.relay import as_error, message, telling
 from app.pages.voice_panel import VoicePanel
@@ -102,7 +104,9 @@ def build(demo: gr.Blocks, services: Services, channel: gr.HTML, visitor: gr.Bro
 def _sampling() -> Sampling:
     with gr.Accordion("Sampling", open=False, elem_id="sampling"):
         speed = gr.Slider(*_range("speed"), value=1.0, step=0.05, label="Speed", elem_id="speed")
-        temperature = gr.Slider(*_range("temperature"), value=0.7, step=0.05, label="Temperature", elem_id="temperature")
+        temperature = gr.Slider(
+            *_range("temperature"), value=0.7, step=0.05, label="Temperature", elem_id="temperature"
+        )
         steps = gr.Slider(*_range("steps"), value=1, step=1, label="Steps", elem_id="steps")
         cfg = gr.Slider(*_range("cfg"), value=1.0, step=0.1, label="Guidance (CFG)", elem_id="cfg")
         with gr.Row(elem_classes="seed-row"):
@@ -149,7 +153,10 @@ def _connect_models(
             else gr.update(value=1.0, interactive=False, info="This model speaks at its own pace.")
         )
         return (
-            gr.update(choices=[(_voice_label(v), v["name"]) for v in voices], value=preferred if preferred in names else names[0]),
+            gr.update(
+                choices=[(_voice_label(v), v["name"]) for v in voices],
+                value=preferred if preferred in names else names[0],
+            ),
             defaults["temperature"],
             defaults["steps"],
             defaults["cfg"],
@@ -163,13 +170,13 @@ def _connect_models(
         await asyncio.to_thread(synthesizer.wait)
         models = [info for info in await asyncio.to_thread(synthesizer.models) if info["task"] == "tts"]
         chosen = settings.default_model
-        voices = await asyncio.to_thread(synthesizer.voices, chosen)
-        return (
-            message("ready", limit=settings.max_text_chars),
-            token,
-            gr.update(choices=[(_model_label(info), info["id"]) for info in models], value=chosen),
-            *updates(chosen, voices, settings.default_voice),
-        )
+        known = gr.update(choices=[(_model_label(info), info["id"]) for info in models], value=chosen)
+        try:
+            voices = await asyncio.to_thread(synthesizer.voices, chosen)
+        except UserError as error:  # the other models may still work
+            return message("ready", limit=settings.max_text_chars, error=error.message), token, known, *[gr.skip()] * 5
+        ready = message("ready", limit=settings.max_text_chars)
+        return ready, token, known, *updates(chosen, voices, settings.default_voice)
 
     demo.load(
         open_page,
@@ -184,7 +191,7 @@ def _connect_models(
         """Load a model, telling how far its download is; the controls then follow the model."""
         async for told in _loading(lambda report: synthesizer.voices(chosen, report)):
             if isinstance(told, list):
-                ready = message("status", message=f"{chosen} is ready.", fraction=None)
+                ready = message("status", message=synthesizer.notice(chosen) or f"{chosen} is ready.", fraction=None)
                 yield (ready, *updates(chosen, told, preset))
             else:
                 yield (told, *[gr.skip()] * 5)
@@ -200,7 +207,7 @@ def _connect_models(
     )
 
 
-async def _loading(load: Any) -> Any:
+async def _loading(load: Callable[[Report], list[dict[str, Any]]]) -> AsyncIterator[Any]:
     """Run `load(report)` in a thread; yield messages while it works, then its result or an error message."""
     loop = asyncio.get_running_loop()
     news: asyncio.Queue[Any] = asyncio.Queue()

@@ -78,7 +78,7 @@ export class Player {
     this.plots.update(this.sound);
     const seconds = this.sound.seconds.toFixed(1);
     this.say(warning ?? (info.stopped ? `Stopped after ${seconds} seconds.` : `Done: ${seconds} seconds of speech.`));
-    this.setFigure('.rtf', info.from_cache ? 'kept' : info.real_time_factor?.toFixed(2));
+    this.setFigure('.rtf', info.from_cache ? 'kept' : speedOf(info));
     this.offer(clip);
     this.draw();
     if (clip) this.onFinished({ clip, info: { ...info, cloned: this.run?.request?.cloned ?? false } });
@@ -97,7 +97,7 @@ export class Player {
       this.plots.update(sound);
       sound.play(0);
       this.setFigure('.seed', info.seed);
-      this.setFigure('.rtf', info.real_time_factor?.toFixed(2));
+      this.setFigure('.rtf', speedOf(info));
       this.offer(clip);
       this.say(`Playing: ${sound.seconds.toFixed(1)} seconds.`);
     } catch (error) {
@@ -261,6 +261,11 @@ export class Player {
   setFigure(selector, value) {
     this.find(selector).textContent = value ?? '–';
   }
+}
+
+/** How many seconds of sound were made in one second. */
+function speedOf(info) {
+  return info.real_time_factor ? `${info.real_time_factor.toFixed(1)}×` : null;
 }
 
 /** Links to every format of a clip. */

@@ -49,7 +49,10 @@ async function main() {
     else if (detail.type === 'error') player.fail(detail.message);
     else if (detail.type === 'status') player.say(detail.message, detail.fraction);
     else if (detail.type === 'codec') codec()?.show(detail);
-    else if (detail.type === 'ready') setLimit(detail.limit);
+    else if (detail.type === 'ready') {
+      setLimit(detail.limit);
+      if (detail.error) player.fail(detail.error);
+    }
   };
   const drain = () => {
     for (const detail of (window.calmMessages ?? []).splice(0)) if (detail) receive(detail);

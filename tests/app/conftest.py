@@ -1,0 +1,135 @@
+"""One real server for all tests of the app: a tiny model with random weights behind the real services."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from tests.app.tiny import make_codec, make_model, make_voices
+
+from app.server import create_app
+from app.services import Services, build_services
+from app.settings import Settings, load_settings
+
+CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running server."""
+
+    url: str
+    services: Services
+
+    @property
+    def settings(self) -> Settings:
+        return self.services.settings
+
+    def idle(self, within: float = 5.0) -> bool:
+        """Whether nothing runs or waits, at the latest after `within` seconds."""
+        end = time.monotonic() + within
+        while time.monotonic() < end:
+            if self.services.runs.active == 0 and self.services.runs.waiting == 0:
+                return True
+            time.sleep(0.02)
+        return False
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    patch = pytest.MonkeyPatch()
+    from calm_core.tasks import voice_shelf
+
+    voices = make_voices(folder / "voices")
+    patch.setattr(voice_shelf, "bundled_voices_folder", lambda: voices)
+    settings = load_settings(
+        data_dir=folder / "data",
+        default_model=str(make_model(folder / "tiny")),
+        default_codec=str(make_codec(folder / "tiny-codec")),
+        extra_models=[make_model(folder / "slow", seconds_per_character=1.0)],
+        max_text_chars=1000,
+        max_upload_mb=3,
+        max_prompt_seconds=20,
+        concurrency=2,
+        queue_size=2,
+        port=0,
+    )
+    services = build_services(settings)
+    with serving(services) as url:
+        site = Site(url, services)
+        wait_ready(url)
+        yield site
+    patch.undo()
+
+
+async def _build(services: Services) -> FastAPI:
+    """Gradio makes event loops and never closes them, unless one is running already."""
+    return create_app(services)
+
+
+class serving:  # noqa: N801 - reads as a word
+    """Run the real web server on a free port while the block lasts."""
+
+    def __init__(self, services: Services):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(asyncio.run(_build(services)), log_level="warning", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._listener.close()
+        assert not self._thread.is_alive(), "the server did not stop"
+
+
+def wait_ready(url: str) -> None:
+    """Wait until the engine is warm; fails with the reason when it cannot be loaded."""
+    for _ in range(600):
+        try:
+            health = httpx.get(f"{url}/healthz").json()
+        except httpx.TransportError:
+            health = {"status": "starting"}
+        if health["status"] in ("ready", "failed"):
+            assert health["status"] == "ready", health
+            return
+        time.sleep(0.1)
+    raise AssertionError("the engine never became ready")
+
+
+@pytest.fixture(scope="session")
+def api(site: Site) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=site.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    if CHROMIUM is None:
+        if os.environ.get("CALM_REQUIRE_BROWSER") == "1":
+            pytest.fail("Chromium is required and not installed; on Debian: apt-get install chromium")
+        pytest.skip("Chromium is not installed; on Debian: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
