@@ -17,6 +17,7 @@ from calm_core.conditioners import TEXT_CONDITIONERS, VoiceConditioner
 from calm_core.config import TTSModelConfig
 from calm_core.heads import HEADS
 from calm_core.heads.base import uniform
+from calm_core.nn.packed import pack
 from calm_core.state import State
 from calm_core.types import Losses
 
@@ -200,6 +201,11 @@ class CALM(nn.Module):
         z_null = z[rows:]
         mixed = z_null + scale * (z[:guided] - z_null)
         return self.head.sample_from(torch.cat([mixed, z[guided:rows]]), noise, steps), logits
+
+    def optimise(self) -> None:
+        """Rearrange the weights for inference on the CPU; afterwards the model cannot be saved."""
+        self.codec.optimise()
+        pack(self)
 
     def drop_training_parts(self) -> None:
         """Forget what only training needs; released weights do not have it."""

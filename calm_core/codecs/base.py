@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from calm_core.nn.packed import pack
 from calm_core.state import State
 
 
@@ -66,6 +67,10 @@ class Codec(nn.Module):
         """Wave [B, 1, N] through the mean latents and back, aligned and of the same length."""
         late = self.decode(self.encode(F.pad(wave, (0, self.delay))))
         return late[..., self.delay : self.delay + wave.shape[-1]]
+
+    def optimise(self) -> None:
+        """Rearrange the weights for inference on the CPU; afterwards the codec cannot be saved."""
+        pack(self)
 
     def pad(self, wave: Tensor) -> Tensor:
         """Zeros at the end of wave [..., N] up to a whole number of frames."""

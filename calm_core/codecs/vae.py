@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from calm_core.codecs.base import Codec
 from calm_core.config import CodecTransformerConfig, VAEConfig
 from calm_core.nn.conv import CausalConv1d, CausalConvTranspose1d
+from calm_core.nn.packed import linear, pack
 from calm_core.nn.seanet import SEANetDecoder, SEANetEncoder
+from calm_core.nn.seanet_rows import RowDecoder, RowUpsample
 from calm_core.nn.transformer import Transformer
 from calm_core.state import State, child
 
@@ -53,10 +55,13 @@ class ProjectedTransformer(nn.Module):
 
     def forward(self, x: Tensor, state: State | Sequence[State] | None = None) -> Tensor:
         """Map x [B, C, T] to [B, output, T]."""
-        x = x.transpose(1, 2)
+        return self.rows(x.transpose(1, 2), state).transpose(1, 2)
+
+    def rows(self, x: Tensor, state: State | Sequence[State] | None = None) -> Tensor:
+        """Map x [B, T, C] to [B, T, output]."""
         if self.input_proj is not None:
             x = self.input_proj(x)
-        return self.output_projs[0](self.transformer(x, state)).transpose(1, 2)
+        return self.output_projs[0](self.transformer(x, state))
 
 
 class Resample(nn.Module):
@@ -111,6 +116,7 @@ class VAECodec(Codec):
             config.quantizer.output_dimension,
             self.encoder_dim if config.variational else None,
         )
+        self.rows: Rows | None = None
         self.downsample = self.upsample = None
         if self.stride > 1:
             down = CausalConv1d(
@@ -145,18 +151,48 @@ class VAECodec(Codec):
         transformer = self.decoder_transformer.transformer
         # Room for the context and some pieces more: kept steps then move to the front rarely.
         capacity = 2 * (transformer.context or 128) + 4 * self.stride
+        decoder, upsample = (self.rows.decoder, self.rows.upsample) if self.rows else (self.decoder, self.upsample)
+        assert decoder is not None
         state = {
             "transformer": transformer.init_state(batch_size, capacity, device),
-            "decoder": self.decoder.init_state(batch_size, device),
+            "decoder": decoder.init_state(batch_size, device),
         }
-        if self.upsample is not None:
-            state["upsample"] = self.upsample.convtr.init_state(batch_size, device)
+        if upsample is not None:
+            layer = upsample.convtr if isinstance(upsample, Resample) else upsample
+            state["upsample"] = layer.init_state(batch_size, device)
         return state
 
     def decode(self, latents: Tensor, state: State | Sequence[State] | None = None) -> Tensor:
         """Waves [B, 1, T * frame_size] of latents [B, T, D]."""
+        if self.rows is not None:
+            x = self.rows.start(latents, child(state, "upsample") if self.rows.upsample else None)
+            x = self.decoder_transformer.rows(x, child(state, "transformer"))
+            return self.rows.decoder(x, child(state, "decoder")).transpose(1, 2)
         x = self.quantizer.output_proj(latents.transpose(1, 2))
         if self.upsample is not None:
             x = self.upsample.convtr(x, child(state, "upsample"))
         x = self.decoder_transformer(x, child(state, "transformer"))
         return self.decoder(x, child(state, "decoder"))
+
+    def optimise(self) -> None:
+        """Rearrange the weights for inference on the CPU; afterwards the codec cannot be saved."""
+        up = self.upsample
+        if RowDecoder.fits(self.decoder) and (up is None or RowUpsample.fits(up.convtr)):
+            self.rows = Rows(self.quantizer.output_proj.weight[:, :, 0], up, self.decoder)
+            self.decoder = self.upsample = None  # type: ignore[assignment]
+        pack(self)
+
+
+class Rows(nn.Module):
+    """The convolutions of the decoder over rows of time (see `nn.seanet_rows`)."""
+
+    def __init__(self, projection: Tensor, upsample: Resample | None, decoder: SEANetDecoder):
+        super().__init__()
+        self.projection = linear(projection)
+        self.upsample = None if upsample is None else RowUpsample(upsample.convtr)
+        self.decoder = RowDecoder(decoder)
+
+    def start(self, latents: Tensor, state: State | Sequence[State] | None) -> Tensor:
+        """Transformer inputs [B, T * stride, C] of latents [B, T, D]."""
+        x = self.projection(latents)
+        return x if self.upsample is None else self.upsample(x, state)

@@ -15,6 +15,7 @@ from calm_core.config import CodecModelConfig
 from calm_core.errors import InputError
 from calm_core.hub import Progress, fetch, fetch_weights
 from calm_core.model import CALM
+from calm_core.nn.packed import available
 from calm_core.weights import Tensors, load_into, read_tensors, to_ours
 
 WEIGHTS_FILE = "model.safetensors"
@@ -74,6 +75,8 @@ def load_tts(found: Found, device: str = "cpu", progress: Progress | None = None
     assert isinstance(model, CALM)
     if isinstance(model.text, PrefixText):
         model.text.tokenizer = tokenizer
+    if where.type == "cpu" and available():
+        model.optimise()
     return LoadedTTS(model, fetched.cloning, fetched.notice)
 
 
@@ -100,6 +103,8 @@ def load_codec(found: Found, device: str = "cpu", progress: Progress | None = No
     bare = {n.removeprefix("codec."): t for n, t in tensors.items()}
     codec = load_into(lambda: build_codec(config.codec), bare, path.name, where)
     assert isinstance(codec, Codec)
+    if where.type == "cpu" and available():
+        codec.optimise()
     return codec
 
 

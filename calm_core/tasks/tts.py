@@ -18,6 +18,7 @@ from calm_core.audio import Audio
 from calm_core.catalogue import Found, ModelInfo
 from calm_core.errors import InputError
 from calm_core.hub import Progress
+from calm_core.nn.packed import packed_bytes
 from calm_core.scheduler import Job, Scheduler, Segment, chunks_of
 from calm_core.tasks.loading import LoadedTTS, load_tts
 from calm_core.tasks.script import write_script
@@ -138,7 +139,8 @@ class TextToSpeech:
     def weights_bytes(self) -> int:
         """Memory of all weights and tables."""
         tensors = [*self.model.parameters(), *self.model.buffers()]
-        return sum(t.numel() * t.element_size() for t in tensors)
+        plain = sum(t.numel() * t.element_size() for t in tensors)
+        return plain + packed_bytes(self.model)
 
     def voices(self) -> list[VoiceInfo]:
         """The preset voices."""

@@ -1,0 +1,85 @@
+"""Matrix products with weights in the layout that the CPU's kernels read.
+
+A plain `nn.Linear` keeps its weight row by row and its kernel rearranges it in every call, which for
+one frame costs as much as the product. `pack` rearranges once and lets go of the original, so the
+weights still exist once. Results differ from the plain layer in the order of additions only.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# Rows that the layout is made for: a few streams at once. Any number of rows works.
+_ROWS = 8
+# Below this many weights the plain kernel is as fast.
+_SMALLEST = 4096
+
+
+def available() -> bool:
+    """Whether this build of torch has the kernels."""
+    mkldnn = getattr(torch.ops, "mkldnn", None)
+    return torch.backends.mkldnn.is_available() and hasattr(mkldnn, "_linear_pointwise")
+
+
+class PackedLinear(nn.Module):
+    """x W^T + b with W [out, in] in the kernel's own layout; for inference on the CPU in float32.
+
+    Args:
+        weight: [out, in].
+        bias: [out] or None.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None):
+        super().__init__()
+        self.out_features, self.in_features = weight.shape
+        # Not a buffer: the opaque layout can be neither saved nor moved.
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), _ROWS)
+        self.register_buffer("bias", None if bias is None else bias.detach(), persistent=False)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the packed weight."""
+        return self.out_features * self.in_features * 4
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x [..., in] to [..., out]."""
+        return torch.ops.mkldnn._linear_pointwise(x, self._weight, self.bias, "none", [], "")
+
+
+def linear(weight: Tensor, bias: Tensor | None = None) -> nn.Module:
+    """A packed layer where that pays, else a plain one, for W [out, in]."""
+    fits = weight.device.type == "cpu" and weight.dtype == torch.float32 and available()
+    if fits and weight.numel() >= _SMALLEST:
+        return PackedLinear(weight, bias)
+    return FixedLinear(weight, bias)
+
+
+class FixedLinear(nn.Module):
+    """x W^T + b with weights that are given and stay."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None):
+        super().__init__()
+        self.register_buffer("weight", weight.detach().contiguous(), persistent=False)
+        self.register_buffer("bias", None if bias is None else bias.detach(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x [..., in] to [..., out]."""
+        return F.linear(x, self.weight, self.bias)
+
+
+def pack(module: nn.Module) -> None:
+    """Replace every large `nn.Linear` inside `module`; afterwards it can neither train nor be saved."""
+    for name, child in module.named_children():
+        if type(child) is nn.Linear:
+            packed = linear(child.weight, child.bias)
+            if isinstance(packed, PackedLinear):
+                setattr(module, name, packed)
+        else:
+            pack(child)
+
+
+def packed_bytes(module: nn.Module) -> int:
+    """Memory of all packed weights inside `module`."""
+    return sum(m.weight_bytes for m in module.modules() if isinstance(m, PackedLinear))
