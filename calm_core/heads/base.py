@@ -82,11 +82,10 @@ class Head(nn.Module):
     def loss(self, z: Tensor, target: Tensor, generator: torch.Generator | None = None) -> Losses:
         """Training loss of conditions z [N, C] against normalised latents target [N, D].
 
-        The caller repeats both for a head batch multiplier. Computed in float32 even inside
-        autocast, whose casts would also truncate tangents.
+        The caller repeats both for a head batch multiplier. Inside autocast the matrix products of
+        plain evaluations are reduced; embeddings of times and tangents stay in float32.
         """
-        with torch.autocast(z.device.type, enabled=False):
-            return self._loss(z.float(), target.float(), generator)
+        return self._loss(z.float(), target.float(), generator)
 
     def drop_training_parts(self) -> None:
         """Forget what only `loss` needs."""

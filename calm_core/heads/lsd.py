@@ -75,7 +75,9 @@ class LSDHead(Head):
         total = self.diagonal_weight * self._weighted(diagonal, t, t)
         parts = {"flow": diagonal.mean().detach()}
         if float(uniform((1,), target.cpu(), generator)) < self.off_diagonal_probability:
-            off, s, t = self._off_diagonal(z, target, noise, generator)
+            # Autocast would also truncate the tangents, silently.
+            with torch.autocast(target.device.type, enabled=False):
+                off, s, t = self._off_diagonal(z, target, noise, generator)
             total = total + self.off_diagonal_weight * self._weighted(off, s, t)
             parts["lsd"] = off.mean().detach()
         return Losses(total, parts)

@@ -48,8 +48,9 @@ class TimeEmbedding(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         """Embed times t [N, 1] -> [N, channels]."""
-        angles = t * self.freqs
-        return self.mlp(torch.cat([torch.cos(angles), torch.sin(angles)], dim=-1))
+        with torch.autocast(t.device.type, enabled=False):  # half precision cannot tell near times
+            angles = t.float() * self.freqs
+            return self.mlp(torch.cat([torch.cos(angles), torch.sin(angles)], dim=-1))
 
 
 class AdaLNBlock(nn.Module):
@@ -135,4 +136,4 @@ class AdaLNMLP(nn.Module):
         x = self.input_proj(x)
         for block in self.res_blocks:
             x = block(x, y)
-        return self.final_layer(x, y)
+        return self.final_layer(x, y).float()  # also inside autocast
