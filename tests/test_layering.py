@@ -13,7 +13,7 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 
 # A module may import what stands in its own layer's row or in a row above it.
 LAYERS = (
-    ("errors", "config", "types", "state", "audio", "text"),
+    ("errors", "config", "types", "state", "audio", "sound_files", "text"),
     ("nn",),
     ("codecs", "conditioners", "heads", "backbone", "short_context"),
     ("model", "weights", "hub"),

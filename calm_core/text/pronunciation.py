@@ -29,8 +29,8 @@ _CLOSING = re.compile(r"^[\s.!?]*[\"”)\]}]|--")
 # After these a word that is both noun and verb is the verb.
 _BEFORE_VERB = frozenset(
     "to will would can could should must may might shall i you we they don't didn't doesn't won't can't cannot "
-    "couldn't wouldn't shouldn't never please let's do does did who i'll you'll we'll they'll he'll she'll i'd you'd we'd "
-    "they'd not always".split()
+    "couldn't wouldn't shouldn't never please let's do does did who i'll you'll we'll they'll he'll she'll i'd you'd "
+    "we'd they'd not always".split()
 )
 # Read letter by letter although they look like words.
 _SPELLED = frozenset("US UK EU UN AI PC ID OS IP PM TV UFO FAQ CEO".split())
