@@ -10,16 +10,14 @@ from calm_core.errors import InputError
 
 
 def mono(audio: Audio, sample_rate: int) -> Tensor:
-    """Samples [N] at `sample_rate` Hz; channels are averaged.
+    """Samples [N] at `sample_rate` Hz in one channel.
 
     Raises:
         InputError: the sound is empty or holds values that are not numbers.
     """
-    samples = audio.samples.float()
+    samples = audio.mono().samples.float()
     if samples.numel() == 0:
         raise InputError("The sound is empty; give a recording with at least half a second.")
     if not torch.isfinite(samples).all():
         raise InputError("The sound holds values that are not numbers; export it again.")
-    if samples.ndim == 2:
-        samples = samples.mean(0)
     return resample(samples, audio.sample_rate, sample_rate)
