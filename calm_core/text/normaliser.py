@@ -1,0 +1,138 @@
+"""Any text to text that can be read aloud: `normalise` cleans it, then applies the rules of its language."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from calm_core.errors import InputError
+from calm_core.text import number_words
+from calm_core.text.english import english
+from calm_core.text.english_words import FRACTIONS, GREEK
+
+LANGUAGES = {"en": "English", "fr": "French", "de": "German", "es": "Spanish", "it": "Italian", "pt": "Portuguese",
+             "nl": "Dutch"}  # fmt: skip
+_PERCENT = {
+    "fr": "pour cent",
+    "de": "Prozent",
+    "es": "por ciento",
+    "it": "per cento",
+    "pt": "por cento",
+    "nl": "procent",
+}
+_AND = {"fr": "et", "de": "und", "es": "y", "it": "e", "pt": "e", "nl": "en"}
+_SAME = str.maketrans(
+    {
+        **dict.fromkeys("‘’‚‛′ʼ＇", "'"), **dict.fromkeys("“”„‟«»″＂", '"'), **dict.fromkeys("‐‑‒﹣－", "-"),
+        "–": "-", "—": " — ", "―": " — ", "…": "...", "⁄": "/", "∕": "/", "−": "-", "ø": "o", "Ø": "O", "ł": "l",
+        "Ł": "L", "đ": "d", "Đ": "D", "ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "þ": "th", "ð": "th",
+    }
+)  # fmt: skip
+_LONGEST_RUN = 100  # characters without a space; longer ones are cut, since nobody says them
+_KEPT = set(FRACTIONS) | set(GREEK) | set("²³°µΩ№™")  # have words of their own; NFKC would take them apart
+
+
+def clean(text: str, language: str = "en") -> str:
+    """Text without what nobody says: control and zero-width characters, emoji, markup; spaces and quotes in one form.
+
+    A blank line ends a sentence. Digits of other scripts become ASCII digits; full-width letters become plain ones.
+    """
+    text = "".join(c if c in _KEPT else unicodedata.normalize("NFKC", c) for c in unicodedata.normalize("NFC", text))
+    fold = {k: v for k, v in _SAME.items() if language == "en" or not chr(k).isalpha()}
+    text = text.translate(fold)
+    out = []
+    for character in text:
+        category = unicodedata.category(character)
+        if character in "\n\r\u2028\u2029\x0b\x0c":
+            out.append("\n")
+        elif category in ("Zs", "Cc") or category == "Co":
+            out.append(" ")
+        elif category in ("Cf", "Cs", "Cn", "Mn", "Me", "Sk") and character not in "^`":
+            continue  # joiners, marks, modifiers (also the skin tones of emoji)
+        elif category == "So" and character not in _KEPT and character not in "©®°№":
+            out.append(" ")  # emoji and pictures are not read
+        elif category == "Nd":
+            out.append(str(unicodedata.digit(character)))
+        else:
+            out.append(character)
+    text = "".join(out)
+    text = re.sub(r"(?m)^[ \t]*(?:[-*•+]|#{1,6})[ \t]+", "", text)  # list and heading marks
+    text = re.sub(r"([^\s.!?…:;,\"')])[\"')]*[ \t]*\n\s*\n\s*", r"\1. ", text)
+    text = re.sub(r"(?<!\S)(?:[:;=]-?[()DPp|]|<3)(?!\w)", " ", text)  # emoticons
+    text = re.sub(r"(\*\*|__|\*|`)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
+    text = " ".join(text.split())
+    return re.sub(rf"(\S{{{_LONGEST_RUN}}})(?=\S)", r"\1 ", text)
+
+
+def _tidy(text: str) -> str:
+    """Spaces and runs of punctuation as they are usually written."""
+    text = re.sub(r"([!?])[!?]*", lambda m: "?" if "?" in m[0] else "!", text)
+    text = re.sub(r"\.{2,}", "...", text)
+    text = text.replace(" - ", " — ")
+    text = re.sub(r",(?:\s*,)+", ",", text)
+    text = re.sub(r"\s+([,.;:!?)\]])", r"\1", " ".join(text.split()))
+    text = re.sub(r"([.!?])\s*,", r"\1", text)
+    text = re.sub(r"(?<=[A-Za-z])([,;:])(?=[A-Za-z])|(?<=[a-z])([.!?])(?=[A-Z][a-z])", r"\1\2 ", text)
+    return re.sub(r"([(\[])\s+", r"\1", text).strip(" ,;")
+
+
+def _spoken_script(text: str, original: str, language: str) -> str:
+    """Drop letters of other scripts.
+
+    Raises:
+        InputError: They are more than half of the letters, or no letter is left.
+    """
+    letters = [c for c in text if c.isalpha()]
+    latin = sum("LATIN" in unicodedata.name(c, "") for c in letters)
+    shown = original.strip()[:30]
+    if letters and latin < len(letters) / 2:
+        script = unicodedata.name(
+            next(c for c in letters if "LATIN" not in unicodedata.name(c, "")), "another"
+        ).split()[0]
+        raise InputError(
+            f"The text {shown!r} is in {script.title()} script and this model reads {LANGUAGES[language]}; "
+            f"write it in Latin letters."
+        )
+    if not letters:
+        raise InputError(f"The text {shown!r} has no word that can be spoken; write at least one word or number.")
+    return "".join(c if not c.isalpha() or "LATIN" in unicodedata.name(c, "") else " " for c in text)
+
+
+def _foreign(text: str, language: str) -> str:
+    """Numbers, percent and & in other languages than English."""
+
+    def number(match: re.Match[str]) -> str:
+        plain = match[0]
+        if re.fullmatch(r"\d{1,3}(?:[. ]\d{3})+(?:,\d+)?", plain):
+            plain = plain.replace(".", "").replace(" ", "")
+        return number_words.foreign(plain.replace(",", "."), language)
+
+    text = re.sub(r"\d{1,3}(?:[.]\d{3})+(?:,\d+)?|\d+(?:[.,]\d+)?", number, text)
+    text = text.replace("%", f" {_PERCENT[language]}").replace("&", f" {_AND[language]} ")
+    return re.sub(r"[*_#~^`|\\{}<>=+@/]", " ", text)
+
+
+def normalise(text: str, language: str = "en") -> str:
+    """Write a text the way it is said.
+
+    "Dr. Lee paid $3.50 at 9:05 am." -> "Doctor Lee paid three dollars and fifty cents at nine oh five A M."
+
+    Emoji are not read. A text whose normal form it already is comes back unchanged.
+
+    Args:
+        text: As somebody typed it.
+        language: ISO 639-1 code; English has all rules, the others numbers only.
+
+    Returns:
+        Letters, apostrophes and punctuation, on one line.
+
+    Raises:
+        InputError: Nothing in the text can be spoken in this language, or the language is unknown.
+    """
+    if language not in LANGUAGES:
+        raise InputError(
+            f"There are no reading rules for the language {language!r}; use one of {', '.join(LANGUAGES)}."
+        )
+    cleaned = clean(text, language)
+    spoken = english(cleaned) if language == "en" else _foreign(cleaned, language)
+    return _tidy(_spoken_script(spoken, text, language))
