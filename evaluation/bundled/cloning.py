@@ -77,12 +77,12 @@ def measure(settings: Settings) -> list[Match]:
     _, held_out = corpus_speakers()
     if not 2 <= settings.speakers <= len(held_out):
         raise InputError(f"--speakers must lie between 2 and {len(held_out)}, the number of held-out speakers.")
-    find_metric("speaker_similarity").load()
-    from evaluation.metrics.speaker import embedding
-
     names = list(held_out)[: settings.speakers]
     speech = Speech(settings.model, settings.device) if "model" in settings.systems else None
     reconstruct = Reconstruction(settings.codec, settings.device) if "codec" in settings.systems else None
+    find_metric("speaker_similarity").load()
+    from evaluation.metrics.speaker import embedding
+
     enrolled, judged = [], []
     for number, name in enumerate(progress("speakers", names)):
         rng = np.random.default_rng([settings.seed, number])

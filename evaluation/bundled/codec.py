@@ -30,13 +30,13 @@ def measure(settings: Settings) -> list[dict[str, object]]:
     Raises:
         InputError: A missing model, package or flite.
     """
+    reconstruct = Reconstruction(settings.codec, settings.device)
     scores = {name: find_metric(name).load() for name in NAMES}
     find_metric("wer").load()
     from evaluation.metrics.recognition import transcribe, word_errors
 
     _, held_out = corpus_speakers()
     speakers = list(held_out.values())
-    reconstruct = Reconstruction(settings.codec, settings.device)
     values: dict[str, list[tuple[float, float]]] = {name: [] for name in (*NAMES, "wer", "wer of the original")}
     for number, sentence in enumerate(progress("codec", settings.sentences)):
         speaker = speakers[number % len(speakers)]

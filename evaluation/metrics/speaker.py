@@ -1,12 +1,16 @@
 """Whether two clips are the same voice: resemblyzer's GE2E speaker encoder (Wan et al. 2018), on the CPU."""
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
-from resemblyzer import VoiceEncoder, preprocess_wav
 
 from evaluation.clips import Clip
 from evaluation.errors import InputError
+
+with warnings.catch_warnings():  # of its dependencies about theirs: nothing that a user could mend
+    warnings.simplefilter("ignore")
+    from resemblyzer import VoiceEncoder, preprocess_wav
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ from evaluation.bundled.sentences import Sentence, read_sentences
 from evaluation.bundled.sources import corpus_speakers, first_seconds, read_aloud
 from evaluation.clips import make_clip
 from evaluation.errors import InputError
+from evaluation.metrics.words import spoken_words
 
 
 def test_the_sentences_are_100_plain_ones_with_a_spoken_form_each() -> None:
@@ -24,6 +25,11 @@ def test_the_sentences_are_100_plain_ones_with_a_spoken_form_each() -> None:
             assert sentence.said == sentence.written
     assert sum(sentence.written.endswith("?") for sentence in sentences) >= 15
     assert sum(any(character.isdigit() for character in sentence.written) for sentence in sentences) >= 15
+
+
+def test_the_normaliser_reads_the_sentences_as_they_are_said() -> None:
+    for sentence in read_sentences():
+        assert spoken_words(sentence.written) == spoken_words(sentence.said)
 
 
 def test_sentences_of_a_user_are_read_line_by_line(tmp_path: Path) -> None:
@@ -132,6 +138,9 @@ def test_real_speakers_are_told_apart(capsys: pytest.CaptureFixture[str]) -> Non
         (["cloning", "--limit", "5"], "at least 9 sentences"),
         (["cloning", "--speakers", "1", "--systems", "real"], "between 2 and 20"),
         (["cloning", "--per-speaker", "0"], "--per-speaker"),
+        (["cloning", "--model", "nowhere"], "no model 'nowhere'"),
+        (["intelligibility", "--model", "nowhere"], "no model 'nowhere'"),
+        (["codec", "--codec", "nowhere"], "no model 'nowhere'"),
     ],
 )
 def test_bad_requests_are_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
