@@ -1,0 +1,53 @@
+import pytest
+import torch
+from torch import nn
+
+from calm_core.nn.packed import PackedLinear, available, linear, pack, packed_bytes
+from calm_core.nn.seanet_rows import RowDecoder
+from calm_core.state import clone
+from tests.calm_core.nn.test_streaming_layers import decoder
+from tests.calm_core.tiny import randomise
+
+pytestmark = pytest.mark.skipif(not available(), reason="this build of torch has no oneDNN kernels")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 8, 50])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_packed_layer_equals_the_plain_one(rows: int, bias: bool) -> None:
+    torch.manual_seed(0)
+    plain = nn.Linear(96, 80, bias=bias).requires_grad_(False)
+    packed = linear(plain.weight, plain.bias)
+    assert isinstance(packed, PackedLinear)
+    x = torch.randn(rows, 3, 96)
+    torch.testing.assert_close(packed(x), plain(x), atol=1e-5, rtol=1e-5)
+
+
+def test_pack_replaces_large_layers_only_and_counts_their_memory() -> None:
+    model = nn.Sequential(nn.Linear(100, 100), nn.Sequential(nn.Linear(4, 4), nn.Linear(100, 50, bias=False)))
+    model.requires_grad_(False)
+    x = torch.randn(2, 100)
+    expected = model[0](x)
+    pack(model)
+    assert isinstance(model[0], PackedLinear) and type(model[1][0]) is nn.Linear
+    assert packed_bytes(model) == 4 * (100 * 100 + 100 * 50)
+    torch.testing.assert_close(model[0](x), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_row_decoder_equals_the_decoder_whole_in_pieces_and_in_company() -> None:
+    torch.manual_seed(0)
+    plain = decoder().eval().requires_grad_(False)
+    randomise(plain)
+    rows = RowDecoder(plain)
+    assert RowDecoder.fits(plain)
+    x = torch.randn(2, 9, 16)
+    expected = plain(x.transpose(1, 2)).transpose(1, 2)
+    torch.testing.assert_close(rows(x), expected, atol=1e-6, rtol=1e-5)
+    state = rows.init_state(2)
+    pieces = [rows(piece.contiguous(), state) for piece in x.split([1, 3, 2, 3], dim=1)]
+    torch.testing.assert_close(torch.cat(pieces, 1), expected, atol=1e-6, rtol=1e-5)
+    alone = [rows.init_state(1), rows.init_state(1)]
+    rows(x[1:, :4], alone[1])
+    together = rows(torch.cat([x[:1, :3], x[1:, 4:7]]), [clone(s) for s in alone])
+    hop = 120
+    torch.testing.assert_close(together[:1], expected[:1, : 3 * hop], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(together[1:], expected[1:, 4 * hop : 7 * hop], atol=1e-6, rtol=1e-5)
