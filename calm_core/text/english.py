@@ -327,7 +327,7 @@ _RULES: list[tuple[str, Callable[[Match], str]]] = [
     (r"#(?=[A-Za-z])", lambda _: "hashtag "),
     (r"\b(\d{1,4})(?:st|nd|rd|th)\b", lambda m: say.ordinal(int(m[1]))),
     (r"\b\d+(?:\.\d+){2,}\b", lambda m: " point ".join(say.cardinal(part) for part in m[0].split("."))),
-    (rf"(?i)(\b(?:{_YEAR_CUES}) )?(?<![\d,.])\b(1\d{3}|20\d\d)\b(?![\d,]*\d|\.\d)(\s+[a-z]+\b)?", _maybe_year),
+    (rf"(?i)(\b(?:{_YEAR_CUES}) )?(?<![\d,.])\b(1\d{{3}}|20\d\d)\b(?![\d,]*\d|\.\d)(\s+[a-z]+\b)?", _maybe_year),
     (r"~\s?(?=\d)", lambda _: "about "),
     (rf"(?<=[\w)])\s*([{re.escape(''.join(_OPERATORS))}])\s*(?=[\w(.-])", lambda m: f" {_OPERATORS[m[1]]} "),
     (r"(?<=\d)\s?[xX]\s?(?=\d)", lambda _: " by "),

@@ -30,10 +30,10 @@ CASES = [
     ("the 3rd of March. June 2021", "the third of March. June twenty twenty-one"),
     (
         "In 1984 there were 1984 pages.",
-        "In one thousand nine hundred eighty-four there were one thousand nine hundred eighty-four pages.",
+        "In nineteen eighty-four there were one thousand nine hundred eighty-four pages.",
     ),
-    ("Since 1905.", "Since one thousand nine hundred five."),
-    ("in 1066", "in one thousand sixty-six"),
+    ("Since 1905.", "Since nineteen oh five."),
+    ("in 1066", "in ten sixty-six"),
     ("The 1990s and '80s and 1900s.", "The nineteen nineties and eighties and nineteen hundreds."),
     ("The 2010s", "The twenty tens"),
     ("2007 and 2010", "two thousand seven and twenty ten"),
