@@ -5,27 +5,31 @@ from __future__ import annotations
 import argparse
 import sys
 
+from app.errors import UserError
 from app.settings import load_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until interrupted; 2 when the address cannot be used."""
+    """Serve until interrupted; 2 when a setting, the database or the address cannot be used."""
     parser = argparse.ArgumentParser(description="CALM Space: speech from text and a voice.")
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1, all addresses on a Space)")
     parser.add_argument("--port", type=int, help="port to listen on (default 7860)")
     parser.add_argument("--share", action="store_true", help="also open a public gradio.live address")
     options = parser.parse_args(arguments)
-    settings = load_settings(host=options.host, port=options.port)
-
-    # after the settings, which set what gradio and the Hub client read at import
-    from app.server import create_app, serve
-    from app.services import build_services
-
-    services = build_services(settings)
     try:
-        serve(create_app(services), settings, share=options.share, services=services)
+        settings = load_settings(host=options.host, port=options.port)
+
+        # after the settings, which set what gradio and the Hub client read at import
+        from app.server import create_app, serve
+        from app.services import build_services
+
+        services = build_services(settings)
+        serve(create_app(services), settings, share=options.share)
+    except UserError as error:
+        print(error.message, file=sys.stderr)
+        return 2
     except OSError as error:
-        print(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}.", file=sys.stderr)
+        print(f"The app cannot start: {error}.", file=sys.stderr)
         return 2
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -77,20 +78,15 @@ class ClipCache:
         self._folder.mkdir(parents=True, exist_ok=True)
         whole = {**info, "id": clip_id}
 
-        def write_sound(part: Path) -> None:
-            soundfile.write(part, samples, sample_rate, subtype="PCM_16", format="WAV")
-
-        def write_sheet(part: Path) -> None:
-            part.write_text(json.dumps(whole, indent=1))
-
+        sound = io.BytesIO()
+        soundfile.write(sound, samples, sample_rate, subtype="PCM_16", format="WAV")
         try:
-            _write_whole(path, write_sound)
-            _write_whole(path.with_suffix(".json"), write_sheet)
-        except (OSError, soundfile.SoundFileError) as error:
+            _write_whole(path, lambda part: _write_bytes(part, sound.getvalue()))
+            sheet = json.dumps(whole, indent=1).encode()
+            _write_whole(path.with_suffix(".json"), lambda part: _write_bytes(part, sheet))
+        except OSError:
             path.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise
-            raise OSError(str(error)) from error  # libsndfile reports a full disk as its own error
+            raise
         self._evict(keep=clip_id)
         return Clip(clip_id, path, whole)
 
@@ -107,6 +103,8 @@ class ClipCache:
         with self._lock:
             groups: dict[str, list[Path]] = {}
             for file in self._folder.iterdir():
+                if ".part" in file.name:  # being written
+                    continue
                 groups.setdefault(file.name.split(".")[0], []).append(file)
             sizes: dict[str, int] = {}
             used: dict[str, float] = {}
@@ -133,6 +131,10 @@ def _write_whole(path: Path, make: Callable[[Path], None]) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def _asked(info: dict[str, Any]) -> dict[str, Any]:

@@ -100,16 +100,21 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
-def serve(app: FastAPI, settings: Settings, *, services: Services, share: bool) -> None:
+def serve(app: FastAPI, settings: Settings, *, share: bool) -> None:
     """Listen until interrupted.
 
     Raises:
-        OSError: the address is taken or not ours.
+        UserError: the address is taken or not ours.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((settings.host, settings.port))
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or error
+        raise UserError(f"Cannot listen on {settings.host}:{settings.port}: {reason}; choose another --port.") from None
     port = listener.getsockname()[1]
     print(f"CALM Space is at http://{settings.host}:{port}", file=sys.stderr, flush=True)
     if share:

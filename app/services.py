@@ -65,7 +65,9 @@ class Services:
 
 
 def marks(info: dict[str, Any]) -> dict[str, str]:
-    """Metadata that says a sound is synthetic and how it was made."""
+    """Metadata that says a sound is synthetic and how it was made, or that it is a visitor's recording."""
+    if not info.get("synthetic", True):
+        return {"title": "Original sound", "comment": "Not synthetic: an uploaded sound at the rate of the codec."}
     made_by = ", ".join(f"{name} {info[name]}" for name in ("model", "voice", "seed") if info.get(name) is not None)
     return {
         "title": str(info.get("text", ""))[:200],

@@ -6,8 +6,10 @@ import os
 import secrets
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import UserError
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -79,11 +81,19 @@ def load_settings(**overrides: object) -> Settings:
 
     Args:
         overrides: values that win over the environment, such as those of the command line; None is ignored.
+
+    Raises:
+        UserError: a value cannot be used; the sentence names it.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     if on_space():
         given.setdefault("host", os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"))
-    settings = Settings(**given)  # pyright: ignore[reportArgumentType]
+    try:
+        settings = Settings(**given)  # pyright: ignore[reportArgumentType]
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = "CALM_" + "_".join(str(part) for part in fault["loc"][:1]).upper()
+        raise UserError(f"The setting {name} cannot be used ({fault['msg']}).", code="bad_setting") from None
     # Gradio and the Hub client read these names when they are imported, so they are set before either is.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

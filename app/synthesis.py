@@ -190,12 +190,13 @@ class Synthesizer:
         """
         with sentences(param="voice"):
             limits = self._settings
-            from calm_core.voices import check_recording
-
-            audio = self._read(path, limits.min_prompt_seconds, limits.max_prompt_seconds)
-            samples = audio.samples if audio.samples.ndim == 1 else audio.samples.mean(0)
-            check_recording(samples, audio.sample_rate, "The recording")
-            return samples.shape[-1] / audio.sample_rate
+            audio = self._engine().read_audio(
+                path,
+                min_seconds=limits.min_prompt_seconds,
+                max_seconds=limits.max_prompt_seconds,
+                name="The recording",
+            )
+            return audio.seconds
 
     def reconstruct(self, path: Path, model: str | None = None) -> CodecResult:
         """Send a sound through a codec.
@@ -204,11 +205,11 @@ class Synthesizer:
             UserError: the sound or the codec cannot be used.
         """
         with sentences(param="file"):
-            from calm_core.tasks.mono import mono
+            from calm_core.audio import Audio, resample
 
             codec = self._load(model or self._settings.default_codec, "codec", None)
-            audio = self._read(path, 0.0, self._settings.max_codec_seconds)
-            original = self._engine().Audio(mono(audio, codec.sample_rate), codec.sample_rate)
+            audio = self._engine().read_audio(path, max_seconds=self._settings.max_codec_seconds, name="The sound")
+            original = Audio(resample(audio.samples, audio.sample_rate, codec.sample_rate), codec.sample_rate)
             began = time.monotonic()
             rebuilt = codec.reconstruct(original)
             took = time.monotonic() - began
@@ -230,18 +231,10 @@ class Synthesizer:
         """Write int16 `samples` `[samples]` to `path`, in the format of its ending, with `metadata` inside."""
         import torch
 
-        engine = self._engine()
-        sound = engine.Audio(torch.from_numpy(samples.astype(np.float32) / 32767.0), sample_rate)
-        engine.write_audio(path, sound, format=path.suffix.lstrip("."), metadata=metadata)
-
-    def _read(self, path: Path, min_seconds: float, max_seconds: float) -> Any:
-        audio = self._engine().read_audio(path)
-        seconds = audio.samples.shape[-1] / audio.sample_rate
-        if seconds < min_seconds:
-            raise UserError(f"The sound lasts {seconds:.1f} s and at least {min_seconds:g} s are needed: record more.")
-        if seconds > max_seconds:
-            raise UserError(f"The sound lasts {seconds:,.0f} s and the limit is {max_seconds:g} s: cut a part of it.")
-        return audio
+        with sentences():
+            engine = self._engine()
+            sound = engine.Audio(torch.from_numpy(samples.astype(np.float32) / 32767.0), sample_rate)
+            engine.write_audio(path, sound, format=path.suffix.lstrip("."), metadata=metadata)
 
     def _tts(self, model: str, report: Report | None = None) -> Any:
         return self._load(model, "tts", report)

@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import create_engine, event, func, select
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.db.models import Base, Consent, VoiceRow
+from app.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,21 @@ class Store:
     """Consents and saved voices, in SQLite or PostgreSQL."""
 
     def __init__(self, url: str):
-        """Open the database at the SQLAlchemy address `url` and create missing tables."""
-        self._engine = create_engine(url, pool_pre_ping=True)
-        if self._engine.dialect.name == "sqlite":
-            _tune_sqlite(self._engine)
-        Base.metadata.create_all(self._engine)
+        """Open the database at the SQLAlchemy address `url` and create missing tables.
+
+        Raises:
+            UserError: it cannot be opened.
+        """
+        try:
+            self._engine = create_engine(url, pool_pre_ping=True)
+            if self._engine.dialect.name == "sqlite":
+                _tune_sqlite(self._engine)
+            Base.metadata.create_all(self._engine)
+        except (SQLAlchemyError, ImportError) as error:
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise UserError(
+                f"The database cannot be opened ({reason}); check CALM_DATABASE_URL.", status=500
+            ) from error
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
 
     @contextmanager

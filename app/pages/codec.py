@@ -62,6 +62,6 @@ def _reconstruct(services: Services, sound: Path) -> dict:
         "dimensions": result.dimensions,
     }
     info = {"model": services.settings.default_codec, **figures}
-    original = services.clips.put(result.original, result.sample_rate, {**info, "text": "original"})
+    original = services.clips.put(result.original, result.sample_rate, {**info, "text": "original", "synthetic": False})
     rebuilt = services.clips.put(result.reconstructed, result.sample_rate, {**info, "text": "after the codec"})
     return message("codec", original=original.id, reconstructed=rebuilt.id, **figures)

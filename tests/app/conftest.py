@@ -12,12 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
-from tests.app.tiny import make_codec, make_model, make_voices
 
 from app.server import create_app
 from app.services import Services, build_services
 from app.settings import Settings, load_settings
+from tests.app.tiny import make_codec, make_model, make_voices
 
 CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
 CHROMIUM_FLAGS = [
@@ -76,25 +75,27 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     patch.undo()
 
 
-async def _build(services: Services) -> FastAPI:
-    """Gradio makes event loops and never closes them, unless one is running already."""
-    return create_app(services)
-
-
-class serving:  # noqa: N801 - reads as a word
+class serving:
     """Run the real web server on a free port while the block lasts."""
 
     def __init__(self, services: Services):
+        self._services = services
         self._listener = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(asyncio.run(_build(services)), log_level="warning", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)
+        self._server: uvicorn.Server | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+
+    async def _serve(self) -> None:
+        # inside a running loop, or Gradio makes loops of its own and never closes them
+        app = create_app(self._services)
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+        await self._server.serve(sockets=[self._listener])
 
     def __enter__(self) -> str:
         self._thread.start()
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __exit__(self, *_: object) -> None:
+        assert self._server is not None
         self._server.should_exit = True
         self._thread.join(10)
         self._listener.close()

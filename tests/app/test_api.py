@@ -10,6 +10,7 @@ import mutagen
 import numpy as np
 import pytest
 import soundfile
+
 from tests.app.conftest import Site
 from tests.app.tiny import RATE, voice_like
 
@@ -110,8 +111,8 @@ def test_a_client_that_leaves_while_waiting_for_a_whole_file_stops_its_run(site:
     body = json.dumps({"model": slow(site), "input": "word " * 180, "response_format": "flac"}).encode()
     host, port = site.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
-        head = f"POST {SPEECH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        connection.sendall(head.encode() + body)
+        head = (f"POST {SPEECH} HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}")
+        connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
         end = time.monotonic() + 5
         while site.services.runs.active == 0 and time.monotonic() < end:
             time.sleep(0.01)

@@ -9,6 +9,7 @@ import mutagen
 import numpy as np
 import pytest
 import soundfile
+
 from tests.app.conftest import Site
 from tests.app.tiny import RATE, voice_like
 
@@ -66,9 +67,11 @@ class Visit:
 @pytest.fixture
 def visit(browser, site: Site) -> Iterator[Visit]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    visit = Visit(context, site)
-    yield visit
-    context.close()
+    try:
+        visit = Visit(context, site)
+        yield visit
+    finally:
+        context.close()
     assert not visit.faults
     assert site.idle(), "something is still running"
 
@@ -218,7 +221,14 @@ def test_a_bad_recording_is_one_sentence(visit: Visit, sound: bytes, words: str)
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "no text"), ("   ", "no text"), ("a" * 2000, "limit is 1,000"), ("😀", "nothing to speak"), ("漢字", "Latin"), ("\x07\x1b", "")],
+    [
+        ("", "no text"),
+        ("   ", "no text"),
+        ("a" * 2000, "limit is 1,000"),
+        ("😀", "nothing to speak"),
+        ("漢字", "Latin"),
+        ("\x07\x1b", ""),
+    ],
     ids=["empty", "blank", "long", "emoji", "script", "control"],
 )
 def test_a_bad_text_is_one_sentence(visit: Visit, text: str, words: str) -> None:
@@ -375,7 +385,9 @@ def test_the_theme_switch_is_remembered(visit: Visit) -> None:
 
 
 def test_a_stream_is_whole_over_http(site: Site) -> None:
-    run = site.services.open_run(model=site.settings.default_model, text="Ends properly.", voice=site.services.voices.preset("slt"))
+    run = site.services.open_run(
+        model=site.settings.default_model, text="Ends properly.", voice=site.services.voices.preset("slt")
+    )
     response = httpx.get(f"{site.url}/api/v1/runs/{run.id}/stream")
     assert response.status_code == 200
     assert b'"type": "finished"' in response.content
