@@ -90,7 +90,11 @@ def _save(clips: Sequence[Clip], folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     for clip in clips:
-        soundfile.write(folder / f"{clip.item}.wav", clip.samples, clip.sample_rate)
+        path = folder / f"{clip.item}.wav"
+        try:
+            soundfile.write(path, clip.samples, clip.sample_rate)
+        except soundfile.LibsndfileError as error:
+            raise InputError(f"Cannot write {path}; choose another --audio-dir.") from error
         (folder / f"{clip.item}.txt").write_text(f"{clip.transcript}\n", encoding="utf-8")
 
 
