@@ -92,16 +92,12 @@ def pocket_config(name: str) -> dict[str, Any]:
     config = _merge(facts["base"], size)
     folder = f"languages/{name}/model.safetensors"
     config["weights_path"] = f"hf://{facts['repository']}/{folder}@{entry['weights']}"
-    config["weights_path_without_voice_cloning"] = (
-        f"hf://{facts['open_repository']}/{folder}@{entry['open']}"
-    )
+    config["weights_path_without_voice_cloning"] = f"hf://{facts['open_repository']}/{folder}@{entry['open']}"
     table = {"tokenizer_path": f"hf://{facts['open_repository']}/{entry['tokenizer']}"}
     flow = {"type": entry["flow"]} if "flow" in entry else {}
     config = _merge(config, {"flow_lm": {"lookup_table": table, "flow": flow}})
     config["replace_characters"] = {
-        old: new
-        for new, olds in facts["characters"][entry["characters"]].items()
-        for old in olds
+        old: new for new, olds in facts["characters"][entry["characters"]].items() for old in olds
     }
     if entry["language"] in facts["without_semicolons"]:
         config["remove_semicolons"] = True
@@ -129,8 +125,7 @@ def pocket_voice_address(model: str, voice: str) -> str:
     """The Hub path of the voice file of one published model."""
     facts = _facts()
     return (
-        f"hf://{facts['open_repository']}/languages/{model}/embeddings/{voice}.safetensors"
-        f"@{facts['voices_revision']}"
+        f"hf://{facts['open_repository']}/languages/{model}/embeddings/{voice}.safetensors@{facts['voices_revision']}"
     )
 
 
@@ -205,9 +200,7 @@ def _local(path: Path, model_id: str) -> Found:
     config = read_config(path)
     card = config.card
     title = card.title or path.stem
-    info = ModelInfo(
-        model_id, config.task, title, card.parameters, "local", card.licence, card.language
-    )
+    info = ModelInfo(model_id, config.task, title, card.parameters, "local", card.licence, card.language)
     return Found(info, config, path.parent)
 
 
@@ -241,7 +234,5 @@ def expect_tts(found: Found) -> TTSModelConfig:
         InputError: the model is a codec on its own.
     """
     if not isinstance(found.config, TTSModelConfig):
-        raise InputError(
-            f"'{found.info.id}' is a codec and cannot speak; choose a model whose task is tts."
-        )
+        raise InputError(f"'{found.info.id}' is a codec and cannot speak; choose a model whose task is tts.")
     return found.config

@@ -96,8 +96,7 @@ def _advance_group(model: CALM, rows: list[Row], steps: int) -> list[Tensor | No
     guided = [row for row in rows if row.null_state is not None]
     device = model.latent_mean.device
     noise = [
-        draw_noise(1, model.head.latent_dim, r.generator, r.params.temperature, r.params.noise_clamp)
-        for r in rows
+        draw_noise(1, model.head.latent_dim, r.generator, r.params.temperature, r.params.noise_clamp) for r in rows
     ]
     latents, logits = model.step(
         torch.cat([row.previous for row in rows]),

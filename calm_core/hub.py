@@ -40,8 +40,7 @@ class HubPath:
         parts = body.split("/")
         if len(parts) < 3 or not all(parts):
             raise InputError(
-                f"'{address}' is not a Hub path; write hf://owner/repo/path or "
-                f"hf://owner/repo/path@revision."
+                f"'{address}' is not a Hub path; write hf://owner/repo/path or hf://owner/repo/path@revision."
             )
         return HubPath("/".join(parts[:2]), "/".join(parts[2:]), revision or None)
 
@@ -105,8 +104,8 @@ def fetch(address: str, progress: Progress | None = None, base: Path | None = No
 
 
 def _download(hub: HubPath, progress: Progress | None) -> Path:
-    from huggingface_hub import hf_hub_download
     from huggingface_hub import errors as hub_errors
+    from huggingface_hub import hf_hub_download
 
     name = f"{hub.repo}/{hub.path}"
     extra: dict[str, Any] = {} if progress is None else {"tqdm_class": _bar(name, progress)}
@@ -114,14 +113,12 @@ def _download(hub: HubPath, progress: Progress | None) -> Path:
         return Path(hf_hub_download(hub.repo, hub.path, revision=hub.revision, **extra))
     except hub_errors.GatedRepoError as error:
         raise Unreachable(
-            f"{name} is gated: accept its terms at https://huggingface.co/{hub.repo} and log in "
-            f"with `hf auth login`.",
+            f"{name} is gated: accept its terms at https://huggingface.co/{hub.repo} and log in with `hf auth login`.",
             "its terms are not accepted on this machine",
         ) from error
     except hub_errors.LocalEntryNotFoundError as error:
         raise Unreachable(
-            f"{name} is not in the cache and the Hub cannot be reached; connect to the network or "
-            f"use a bundled model.",
+            f"{name} is not in the cache and the Hub cannot be reached; connect to the network or use a bundled model.",
             "the Hub cannot be reached",
         ) from error
     except (hub_errors.EntryNotFoundError, hub_errors.RepositoryNotFoundError) as error:
@@ -131,12 +128,9 @@ def _download(hub: HubPath, progress: Progress | None) -> Path:
         ) from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise InputError(
-                f"The disk is full: {name} could not be stored; free some space and try again."
-            ) from error
+            raise InputError(f"The disk is full: {name} could not be stored; free some space and try again.") from error
         raise Unreachable(
-            f"{name} could not be downloaded ({type(error).__name__}); check the network and try "
-            f"again.",
+            f"{name} could not be downloaded ({type(error).__name__}); check the network and try again.",
             "the Hub cannot be reached",
         ) from error
     except (hub_errors.HFValidationError, hub_errors.RevisionNotFoundError) as error:

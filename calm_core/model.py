@@ -39,12 +39,8 @@ class CALM(nn.Module):
         dim = self.codec.latent_dim
         width = config.backbone.d_model
         self.backbone = Backbone(config.backbone, dim)
-        self.head = HEADS[config.head.kind](
-            dim, self.backbone.z_dim, config.head.channels, config.head.depth
-        )
-        self.text = TEXT_CONDITIONERS[config.text.kind](
-            config.text, width, self.codec.frame_rate
-        )  # type: ignore[call-arg]
+        self.head = HEADS[config.head.kind](dim, self.backbone.z_dim, config.head.channels, config.head.depth)
+        self.text = TEXT_CONDITIONERS[config.text.kind](config.text, width, self.codec.frame_rate)  # type: ignore[call-arg]
         self.voice = VoiceConditioner(self.codec.encoder_dim, width, config.voice.bos)
         # Statistics of the codec's latents, measured on the training set.
         self.register_buffer("latent_mean", torch.zeros(dim))
@@ -89,7 +85,7 @@ class CALM(nn.Module):
             The weighted sum; parts of the head, `eos` when it is asked for.
         """
         target = self.normalise(latents.float())
-        rows, count, dim = target.shape
+        rows, count, _ = target.shape
         heard = target
         if input_noise > 0:
             share = input_noise * uniform((rows, count, 1), target, generator)
@@ -106,17 +102,13 @@ class CALM(nn.Module):
             z = self.backbone.condition(features.float())
             logits = self.backbone.end_logits(z)
         chosen_z, chosen = z[:, :-1][valid], target[valid]
-        losses = self.head.loss(
-            chosen_z.repeat(head_multiplier, 1), chosen.repeat(head_multiplier, 1), generator
-        )
+        losses = self.head.loss(chosen_z.repeat(head_multiplier, 1), chosen.repeat(head_multiplier, 1), generator)
         total, parts = losses.total, dict(losses.parts)
         if eos_weight > 0:
             steps = torch.arange(count + 1, device=target.device)
             ends = lengths[:, None].to(target.device)
             judged = steps <= ends
-            eos = F.binary_cross_entropy_with_logits(
-                logits[judged], (steps == ends).float()[judged]
-            )
+            eos = F.binary_cross_entropy_with_logits(logits[judged], (steps == ends).float()[judged])
             total = total + eos_weight * eos
             parts["eos"] = eos.detach()
         return Losses(total, parts)
@@ -148,9 +140,7 @@ class CALM(nn.Module):
             parts.append(text)
         return torch.cat(parts)
 
-    def draw_dropout(
-        self, rows: int, probability: float, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def draw_dropout(self, rows: int, probability: float, generator: torch.Generator | None = None) -> Tensor:
         """Booleans [rows], true where a condition is to be left out."""
         where = generator.device if generator is not None else None
         return torch.rand(rows, generator=generator, device=where) < probability
@@ -191,9 +181,7 @@ class CALM(nn.Module):
             return self.head.sample_from(z, noise, steps), self.backbone.end_logits(z)
         assert cfg is not None and not isinstance(state, dict)
         rows, guided = x.shape[0], len(null_state)
-        null = self.backbone.embed(
-            previous[:guided, None], None if null_frames is None else null_frames[:, None]
-        )
+        null = self.backbone.embed(previous[:guided, None], None if null_frames is None else null_frames[:, None])
         features = self.backbone.features(torch.cat([x, null]), [*state, *null_state])[:, 0]
         z = self.backbone.condition(features)
         logits = self.backbone.end_logits(z[:rows])

@@ -59,9 +59,7 @@ class Job:
     generator: torch.Generator
     stop: threading.Event
     # Chunks of samples for the caller; None ends them, an exception is raised to the caller.
-    chunks: queue.SimpleQueue[Tensor | None | BaseException] = field(
-        default_factory=queue.SimpleQueue
-    )
+    chunks: queue.SimpleQueue[Tensor | BaseException | None] = field(default_factory=queue.SimpleQueue)
     row: Row | None = None
     # Handed from the frame thread to the sound threads, in order, by `lock`.
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -160,17 +158,13 @@ class Scheduler:
                 self._hand_over(job, [segment], pool)
                 continue
             with torch.inference_mode():
-                condition = self._model.text.condition(
-                    segment, job.voice.embedding, job.params.speed
-                )
+                condition = self._model.text.condition(segment, job.voice.embedding, job.params.speed)
                 job.row = Row(self._model, job.voice, condition, job.params, job.generator)
         job.row = None
         self._hand_over(job, [None], pool)
         return False
 
-    def _hand_over(
-        self, job: Job, items: Sequence[Tensor | Silence | None], pool: ThreadPoolExecutor
-    ) -> None:
+    def _hand_over(self, job: Job, items: Sequence[Tensor | Silence | None], pool: ThreadPoolExecutor) -> None:
         with job.lock:
             job.waiting.extend(items)
             if job.sounding:
@@ -220,9 +214,7 @@ class Scheduler:
                 latents.append(item)
                 if len(latents) == job.size:
                     break
-            at_boundary = len(latents) < len(job.waiting) and not isinstance(
-                job.waiting[len(latents)], Tensor
-            )
+            at_boundary = len(latents) < len(job.waiting) and not isinstance(job.waiting[len(latents)], Tensor)
             if len(latents) < job.size and not at_boundary:
                 job.sounding = False
                 return None

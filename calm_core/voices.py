@@ -101,9 +101,7 @@ class Voice:
             "base": torch.tensor([0]),
         }
         embedding = tensors.get("voice/embedding")
-        return Voice(
-            name or path.stem, state, None if embedding is None else embedding.to(device)
-        )
+        return Voice(name or path.stem, state, None if embedding is None else embedding.to(device))
 
 
 def _length(tensors: dict[str, Tensor]) -> int:
@@ -136,10 +134,7 @@ def check_recording(wave: Tensor, sample_rate: int, name: str) -> None:
         raise InputError(f"{name} holds values that are not numbers; export the recording again.")
     level = 10 * torch.log10(wave.square().mean() + 1e-12)
     if level < _SILENCE_DB:
-        raise InputError(
-            f"{name} is silent ({float(level):.0f} dB below full scale); record closer to the "
-            f"microphone."
-        )
+        raise InputError(f"{name} is silent ({float(level):.0f} dB below full scale); record closer to the microphone.")
 
 
 @torch.inference_mode()

@@ -64,8 +64,7 @@ def read_tensors(path: Path) -> Tensors:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise InputError(
-            f"The weights file {path.name} is damaged or only half downloaded; delete it and load "
-            f"the model again."
+            f"The weights file {path.name} is damaged or only half downloaded; delete it and load the model again."
         ) from error
 
 
@@ -153,10 +152,7 @@ def load_into(
                 f"configuration asks for {list(expected[name].shape)}; use the weights that belong "
                 f"to this configuration."
             )
-    floats = {
-        n: t.to(device, torch.float32 if t.is_floating_point() else t.dtype)
-        for n, t in tensors.items()
-    }
+    floats = {n: t.to(device, torch.float32 if t.is_floating_point() else t.dtype) for n, t in tensors.items()}
     module.load_state_dict(floats, strict=True, assign=True)
     return module.eval().requires_grad_(False)
 

@@ -66,7 +66,9 @@ Judgement = list[tuple[Tensor, list[Tensor]]]
 
 def discriminator_loss(real: Judgement, fake: Judgement) -> Tensor:
     """Hinge loss of the discriminators, averaged over resolutions."""
-    terms = [F.relu(1 - r.float()).mean() + F.relu(1 + f.float()).mean() for (r, _), (f, _) in zip(real, fake, strict=True)]
+    terms = [
+        F.relu(1 - r.float()).mean() + F.relu(1 + f.float()).mean() for (r, _), (f, _) in zip(real, fake, strict=True)
+    ]
     return torch.stack(terms).mean()
 
 

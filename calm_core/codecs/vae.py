@@ -41,16 +41,10 @@ class ProjectedTransformer(nn.Module):
             layer_scale=config.layer_scale,
         )
         same_in = config.d_model == config.input_dimension
-        self.input_proj = (
-            None if same_in else nn.Linear(config.input_dimension, config.d_model, bias=False)
-        )
+        self.input_proj = None if same_in else nn.Linear(config.input_dimension, config.d_model, bias=False)
         (output,) = config.output_dimensions
         self.output_projs = nn.ModuleList(
-            [
-                nn.Identity()
-                if output == config.d_model
-                else nn.Linear(config.d_model, output, bias=False)
-            ]
+            [nn.Identity() if output == config.d_model else nn.Linear(config.d_model, output, bias=False)]
         )
 
     def forward(self, x: Tensor, state: State | Sequence[State] | None = None) -> Tensor:
@@ -106,9 +100,7 @@ class VAECodec(Codec):
         self.encoder = SEANetEncoder(**config.seanet.model_dump())
         self.decoder = SEANetDecoder(**decoder_seanet.model_dump())
         self.encoder_transformer = ProjectedTransformer(config.transformer)
-        self.decoder_transformer = ProjectedTransformer(
-            config.decoder_transformer or config.transformer
-        )
+        self.decoder_transformer = ProjectedTransformer(config.decoder_transformer or config.transformer)
         self.stride = round(self.frame_size / math.prod(config.seanet.ratios))
         self.variational = config.variational
         self.quantizer = LatentProjection(
@@ -119,9 +111,7 @@ class VAECodec(Codec):
         self.rows: Rows | None = None
         self.downsample = self.upsample = None
         if self.stride > 1:
-            down = CausalConv1d(
-                width, self.encoder_dim, 2 * self.stride, self.stride, bias=False, replicate=True
-            )
+            down = CausalConv1d(width, self.encoder_dim, 2 * self.stride, self.stride, bias=False, replicate=True)
             up = CausalConvTranspose1d(
                 config.outer_dim or decoder_seanet.dimension,
                 decoder_seanet.dimension,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from calm_core.conditioners.tokenizer import Tokenizer
 from calm_core.config import PrefixTextConfig
@@ -65,9 +66,7 @@ def end_sentence(text: str) -> str:
     return text + "."
 
 
-def split_sentences(
-    text: str, tokenizer: Tokenizer, config: PrefixTextConfig, max_tokens: int
-) -> list[str]:
+def split_sentences(text: str, tokenizer: Tokenizer, config: PrefixTextConfig, max_tokens: int) -> list[str]:
     """Cut a text into pieces of at most `max_tokens` tokens, at the ends of sentences if it can.
 
     Raises:
@@ -84,9 +83,7 @@ def split_sentences(
             continue
         parts = _cut_after(tokenizer.encode(sentence.strip()), commas, tokenizer)
         for size, part in parts if len(parts) > 1 else [(count, sentence)]:
-            segments += [(size, part)] if size <= max_tokens else _cut_words(
-                part, tokenizer, max_tokens
-            )
+            segments += [(size, part)] if size <= max_tokens else _cut_words(part, tokenizer, max_tokens)
     return _regroup(segments, max_tokens)
 
 
@@ -106,7 +103,7 @@ def _cut_after(
     bounds = [*starts, len(tokens)]
     return [
         (stop - start, tokenizer.decode(list(tokens[start:stop])))
-        for start, stop in zip(bounds, bounds[1:], strict=False)
+        for start, stop in pairwise(bounds)
     ]
 
 

@@ -57,9 +57,7 @@ class PrefixText(TextConditioner):
     def split(self, text: str, max_tokens: int | None = None) -> list[str]:
         """Pieces of at most `max_tokens` tokens (the model's own limit when None)."""
         assert self.tokenizer is not None, "this model was built without a tokenizer"
-        return split_sentences(
-            text, self.tokenizer, self.config, max_tokens or self.config.max_tokens
-        )
+        return split_sentences(text, self.tokenizer, self.config, max_tokens or self.config.max_tokens)
 
     def condition(self, piece: str, voice: Tensor | None = None, speed: float = 1.0) -> Condition:
         """Prefix, longest length and frames after the end of one piece."""

@@ -72,8 +72,7 @@ def load_tokenizer(path: Path, kind: str, size: int) -> Tokenizer:
         tokenizer = JsonTokenizer(path) if is_json else SentencePieceTokenizer(path)
     except Exception as error:  # both libraries raise bare RuntimeError, OSError or Exception
         raise InputError(
-            f"The tokenizer {path.name} cannot be read; it may be half-downloaded: delete it and "
-            f"load the model again."
+            f"The tokenizer {path.name} cannot be read; it may be half-downloaded: delete it and load the model again."
         ) from error
     if tokenizer.size != size:
         raise InputError(

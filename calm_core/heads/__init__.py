@@ -6,8 +6,6 @@ from calm_core.heads.flow_matching import FlowMatchingHead
 from calm_core.heads.lsd import LSDHead
 from calm_core.heads.pointwise import PointwiseHead
 
-HEADS: dict[str, type[Head]] = {
-    head.kind: head for head in (LSDHead, FlowMatchingHead, DriftingHead, PointwiseHead)
-}
+HEADS: dict[str, type[Head]] = {head.kind: head for head in (LSDHead, FlowMatchingHead, DriftingHead, PointwiseHead)}
 
 __all__ = ["HEADS", "Head", "draw_noise"]

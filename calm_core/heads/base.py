@@ -99,9 +99,7 @@ class Head(nn.Module):
         noise_clamp: float | None = None,
     ) -> Tensor:
         """Draw latents [N, D] for conditions z [N, C]."""
-        noise = draw_noise(
-            z.shape[0], self.latent_dim, generator, temperature, noise_clamp, z.device
-        )
+        noise = draw_noise(z.shape[0], self.latent_dim, generator, temperature, noise_clamp, z.device)
         return self.sample_from(z, noise, steps)
 
     def sample_from(self, z: Tensor, noise: Tensor, steps: int | None = None) -> Tensor:

@@ -29,9 +29,7 @@ def drift(draws: Tensor, data: Tensor, bandwidths: tuple[float, ...]) -> Tensor:
     itself = torch.eye(count, dtype=torch.bool, device=draws.device)
     total = torch.zeros_like(draws)
     for bandwidth in bandwidths:
-        logits = torch.cat(
-            [-to_data / bandwidth, (-to_draws / bandwidth).masked_fill(itself, float("-inf"))], -1
-        )
+        logits = torch.cat([-to_data / bandwidth, (-to_draws / bandwidth).masked_fill(itself, float("-inf"))], -1)
         # Balanced mass: the one data point counts as much as all other draws together.
         logits[..., 0] = logits[..., 0] + torch.log(logits.new_tensor(float(count - 1)))
         weights = logits.softmax(-1)

@@ -90,9 +90,7 @@ class LSDHead(Head):
         s, t = torch.minimum(first, second), torch.maximum(first, second)
         x_s = (1 - s) * noise + s * target
         # The condition and the first time are constant along the tangent.
-        value, slope = torch.func.jvp(
-            lambda to: self.net(z, (s, to), x_s), (t,), (torch.ones_like(t),)
-        )
+        value, slope = torch.func.jvp(lambda to: self.net(z, (s, to), x_s), (t,), (torch.ones_like(t),))
         with torch.no_grad():
             reached = x_s + (t - s) * value
             flow = self.net(z, (t, t), reached)

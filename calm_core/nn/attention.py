@@ -14,14 +14,12 @@ from calm_core.nn.rope import Rotation, rotate
 KeysValues = tuple[Tensor, Tensor]
 
 
-def causal_mask(
-    queries: int, keys: int, context: int | None, device: torch.device | None = None
-) -> Tensor:
+def causal_mask(queries: int, keys: int, context: int | None, device: torch.device | None = None) -> Tensor:
     """Boolean [queries, keys], true where a query may look; the last key is the last query.
 
-        causal_mask(2, 4, context=3)    keys 0 1 2 3
-                              query 0 =      1 1 1 .
-                              query 1 =      . 1 1 1
+    causal_mask(2, 4, context=3)    keys 0 1 2 3
+                          query 0 =      1 1 1 .
+                          query 1 =      . 1 1 1
     """
     query = torch.arange(keys - queries, keys, device=device)[:, None]
     distance = query - torch.arange(keys, device=device)
@@ -68,9 +66,7 @@ class Attention(nn.Module):
         self.attn_dim = attn_dim or d_model
         assert self.attn_dim % num_heads == 0 and num_heads % self.num_kv_heads == 0
         self.head_dim = self.attn_dim // num_heads
-        self.in_proj = nn.Linear(
-            d_model, self.attn_dim + 2 * self.num_kv_heads * self.head_dim, bias=False
-        )
+        self.in_proj = nn.Linear(d_model, self.attn_dim + 2 * self.num_kv_heads * self.head_dim, bias=False)
         self.out_proj = nn.Linear(self.attn_dim, d_model, bias=False)
 
     def project(self, x: Tensor, turn: Rotation) -> tuple[Tensor, Tensor, Tensor]:
@@ -78,13 +74,9 @@ class Attention(nn.Module):
         heads = self.in_proj(x).unflatten(-1, (-1, self.head_dim))
         turned_heads = self.num_heads + self.num_kv_heads
         turned = rotate(heads[:, :, :turned_heads], turn)
-        return turned[:, :, : self.num_heads], turned[:, :, self.num_heads :], heads[
-            :, :, turned_heads:
-        ]
+        return turned[:, :, : self.num_heads], turned[:, :, self.num_heads :], heads[:, :, turned_heads:]
 
-    def forward(
-        self, x: Tensor, turn: Rotation, mask: Tensor | None = None, causal: bool = True
-    ) -> Tensor:
+    def forward(self, x: Tensor, turn: Rotation, mask: Tensor | None = None, causal: bool = True) -> Tensor:
         """Attention of x [B, T, M] over itself, without history."""
         q, k, v = (h.transpose(1, 2) for h in self.project(x, turn))
         y = attend(q, k, v, mask, causal)

@@ -43,9 +43,7 @@ class CausalConv1d(nn.Module):
         replicate: bool = False,
     ):
         super().__init__()
-        self.conv = nn.Conv1d(
-            in_channels, out_channels, kernel_size, stride, dilation=dilation, bias=bias
-        )
+        self.conv = nn.Conv1d(in_channels, out_channels, kernel_size, stride, dilation=dilation, bias=bias)
         self.stride = stride
         self.left = (kernel_size - 1) * dilation + 1 - stride
         self.replicate = replicate
@@ -100,9 +98,7 @@ class CausalConvTranspose1d(nn.Module):
         bias: bool = True,
     ):
         super().__init__()
-        self.convtr = nn.ConvTranspose1d(
-            in_channels, out_channels, kernel_size, stride, groups=groups, bias=bias
-        )
+        self.convtr = nn.ConvTranspose1d(in_channels, out_channels, kernel_size, stride, groups=groups, bias=bias)
         self.tail = kernel_size - stride
 
     def init_state(self, batch_size: int, device: torch.device | None = None) -> State:

@@ -13,9 +13,7 @@ from torch import Tensor
 Rotation = tuple[Tensor, Tensor]
 
 
-def rotation(
-    start: int, length: int, dim: int, max_period: float, device: torch.device | None = None
-) -> Rotation:
+def rotation(start: int, length: int, dim: int, max_period: float, device: torch.device | None = None) -> Rotation:
     """Cosines and sines for positions start .. start + length - 1.
 
     Args:
@@ -39,7 +37,5 @@ def rotate(x: Tensor, turn: Rotation) -> Tensor:
     """Turn the pairs of x [B, T, H, dim]; computed in float32, returned in x's type."""
     cos, sin = turn
     real, imaginary = x.float().unflatten(-1, (-1, 2)).unbind(-1)
-    turned = torch.stack(
-        [real * cos - imaginary * sin, real * sin + imaginary * cos], dim=-1
-    )
+    turned = torch.stack([real * cos - imaginary * sin, real * sin + imaginary * cos], dim=-1)
     return turned.flatten(-2).to(x.dtype)

@@ -36,14 +36,10 @@ class Chain(nn.Module):
 class ResidualUnit(nn.Module):
     """x + conv1x1(ELU(conv(ELU(x)))) with a narrower middle."""
 
-    def __init__(
-        self, channels: int, kernel_size: int, dilation: int, compress: int, replicate: bool
-    ):
+    def __init__(self, channels: int, kernel_size: int, dilation: int, compress: int, replicate: bool):
         super().__init__()
         hidden = channels // compress
-        wide = CausalConv1d(
-            channels, hidden, kernel_size, dilation=dilation, replicate=replicate
-        )
+        wide = CausalConv1d(channels, hidden, kernel_size, dilation=dilation, replicate=replicate)
         self.block = nn.ModuleList([nn.ELU(), wide, nn.ELU(), CausalConv1d(hidden, channels, 1)])
 
     def init_state(self, batch_size: int, device: torch.device | None = None) -> State:

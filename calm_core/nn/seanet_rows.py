@@ -48,9 +48,7 @@ class RowConv(nn.Module):
             write(state, "previous", x[:, -self.left :].clone())
         if self.dilation == 1:
             batch, rows, width = x.shape
-            windows = x.as_strided(
-                (batch, steps, self.taps * width), (rows * width, width, 1), x.storage_offset()
-            )
+            windows = x.as_strided((batch, steps, self.taps * width), (rows * width, width, 1), x.storage_offset())
         else:
             starts = range(0, self.left + 1, self.dilation)
             windows = torch.cat([x[:, i : i + steps] for i in starts], dim=2)

@@ -62,9 +62,7 @@ class TransformerLayer(nn.Module):
         hidden = F.gelu(self.linear1(self.norm2(x)), approximate="tanh")
         return x + self.layer_scale_2(self.linear2(hidden))
 
-    def forward(
-        self, x: Tensor, turn: Rotation, mask: Tensor | None = None, causal: bool = True
-    ) -> Tensor:
+    def forward(self, x: Tensor, turn: Rotation, mask: Tensor | None = None, causal: bool = True) -> Tensor:
         """The whole layer without history (training), [B, T, M] -> [B, T, M]."""
         x = x + self.layer_scale_1(self.self_attn(self.norm1(x), turn, mask, causal))
         return self.feed_forward(x)
@@ -103,9 +101,7 @@ class Transformer(nn.Module):
         self.context = context
         self.max_period = max_period
         self.layers = nn.ModuleList(
-            TransformerLayer(
-                d_model, num_heads, dim_feedforward, num_kv_heads, attn_dim, layer_scale
-            )
+            TransformerLayer(d_model, num_heads, dim_feedforward, num_kv_heads, attn_dim, layer_scale)
             for _ in range(num_layers)
         )
         self.head_dim = (attn_dim or d_model) // num_heads
@@ -180,10 +176,7 @@ class Transformer(nn.Module):
     def _stream(self, x: Tensor, states: Sequence[State], rows: list[slice]) -> Tensor:
         steps = x.shape[1]
         windows = [self._reserve(state, steps) for state in states]
-        turns = [
-            rotation(int(s["offset"]), steps, self.head_dim, self.max_period, x.device)
-            for s in states
-        ]
+        turns = [rotation(int(s["offset"]), steps, self.head_dim, self.max_period, x.device) for s in states]
         if len(turns) == 1:
             turn = turns[0]
         else:  # [B, T, 1, D / 2]: each row turns by its own position

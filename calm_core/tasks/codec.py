@@ -75,9 +75,7 @@ class AudioCodec:
             InputError: as for `encode`; or the codec's latents cannot be decoded.
         """
         if self.codec.encoder_dim != self.latent_dim:
-            raise InputError(
-                f"'{self.info.id}' has an encoder for voice prompts only; use another codec."
-            )
+            raise InputError(f"'{self.info.id}' has an encoder for voice prompts only; use another codec.")
         wave = self._wave(audio)
         padded = torch.nn.functional.pad(wave, (0, self.codec.delay))
         decoded = self.decode(self._encode(padded)).samples[: wave.shape[0]]
@@ -92,7 +90,6 @@ class AudioCodec:
         seconds = wave.shape[0] / self.sample_rate
         if seconds > MAX_SECONDS:
             raise InputError(
-                f"The sound is {seconds:.0f} s long and the limit is {MAX_SECONDS:.0f} s; cut it "
-                f"into parts."
+                f"The sound is {seconds:.0f} s long and the limit is {MAX_SECONDS:.0f} s; cut it into parts."
             )
         return wave

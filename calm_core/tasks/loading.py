@@ -53,9 +53,7 @@ def load_tts(found: Found, device: str = "cpu", progress: Progress | None = None
     config = expect_tts(found)
     where = pick_device(device)
     if config.weights_path is None and not (found.base / WEIGHTS_FILE).is_file():
-        raise InputError(
-            f"The configuration of '{found.info.id}' names no weights; set weights_path."
-        )
+        raise InputError(f"The configuration of '{found.info.id}' names no weights; set weights_path.")
     fetched = fetch_weights(
         config.weights_path or WEIGHTS_FILE,
         config.weights_path_without_voice_cloning,

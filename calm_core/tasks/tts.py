@@ -119,9 +119,7 @@ class TextToSpeech:
         self.cloning = loaded.cloning
         self.notice = loaded.notice
         self.native_speed = model.text.native_speed
-        self.defaults = SamplingParams(
-            sampling.temperature, sampling.steps, sampling.cfg, sampling.noise_clamp
-        )
+        self.defaults = SamplingParams(sampling.temperature, sampling.steps, sampling.cfg, sampling.noise_clamp)
         self.model = model
         self._scheduler = Scheduler(model)
         self._shelf = VoiceShelf(info, model, loaded.cloning)
@@ -211,9 +209,7 @@ class TextToSpeech:
         row = Utterance(text, voice, seed, temperature, steps, cfg, noise_clamp, speed)
         return self._collect([row], stop)[0]
 
-    def generate_batch(
-        self, utterances: Sequence[Utterance], *, stop: threading.Event | None = None
-    ) -> list[Audio]:
+    def generate_batch(self, utterances: Sequence[Utterance], *, stop: threading.Event | None = None) -> list[Audio]:
         """Speak several texts together; each sounds as it would alone.
 
         Raises:
@@ -238,9 +234,7 @@ class TextToSpeech:
             raise
         return audios
 
-    def _prepare(
-        self, row: Utterance, stop: threading.Event | None
-    ) -> tuple[Job, dict[str, Any]]:
+    def _prepare(self, row: Utterance, stop: threading.Event | None) -> tuple[Job, dict[str, Any]]:
         params = self._params(row)
         segments: list[Segment] = write_script(row.text, self.model.text, self.info.language)
         voice = self.voice(row.voice)
@@ -267,9 +261,7 @@ class TextToSpeech:
             if value is None:
                 value = getattr(self.defaults, name)
             if value is not None and not low <= value <= high:
-                raise InputError(
-                    f"{name} is {value:g} and must be between {low:g} and {high:g}; change it."
-                )
+                raise InputError(f"{name} is {value:g} and must be between {low:g} and {high:g}; change it.")
             values[name] = value
         if values["steps"] != int(values["steps"]):
             raise InputError(f"steps is {values['steps']:g} and must be a whole number.")

@@ -60,9 +60,7 @@ class VoiceShelf:
             return self._clone(source, str(source.meta.get("name", "recording")))
         if source is None:
             if not self._presets:
-                raise InputError(
-                    f"'{self._info.id}' has no preset voices; give a recording of a voice."
-                )
+                raise InputError(f"'{self._info.id}' has no preset voices; give a recording of a voice.")
             source = self._presets[0].name
         if isinstance(source, str) and any(v.name == source for v in self._presets):
             return self._preset(source, progress)
@@ -99,8 +97,7 @@ class VoiceShelf:
     def _read_presets(self) -> list[VoiceInfo]:
         if self._published:
             voices = [
-                VoiceInfo(v.name, v.language, v.licence, f"{v.source} recording", v.source)
-                for v in pocket_voices()
+                VoiceInfo(v.name, v.language, v.licence, f"{v.source} recording", v.source) for v in pocket_voices()
             ]
             return sorted(voices, key=lambda v: v.language != self._info.language)
         index = bundled_voices_folder() / "voices.yaml"
@@ -110,9 +107,6 @@ class VoiceShelf:
         voices = []
         for name, entry in entries.items():
             self._recordings[name] = index.parent / entry["file"]
-            facts = {
-                key: str(entry.get(key, ""))
-                for key in ("language", "licence", "description", "source")
-            }
+            facts = {key: str(entry.get(key, "")) for key in ("language", "licence", "description", "source")}
             voices.append(VoiceInfo(name, **facts))
         return voices

@@ -43,7 +43,11 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, flat: dict[str, Tensor]
 
 
 def save(
-    folder: Path, step: int, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer], extra: dict[str, Any]
+    folder: Path,
+    step: int,
+    modules: dict[str, nn.Module],
+    optimizers: dict[str, torch.optim.Optimizer],
+    extra: dict[str, Any],
 ) -> None:
     """Write `modules`, `optimizers` and the step into `folder`; the previous checkpoint stays valid until the end.
 

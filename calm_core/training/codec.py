@@ -7,8 +7,8 @@ import soundfile as sf
 import torch
 from torch import Tensor, nn
 
-from calm_core.codecs.discriminators import Discriminators, discriminator_loss, generator_losses
 from calm_core.codecs.base import Codec
+from calm_core.codecs.discriminators import Discriminators, discriminator_loss, generator_losses
 from calm_core.codecs.spectral import SpectralCodec
 from calm_core.training import checkpoint
 from calm_core.training.data import Corpus
@@ -47,7 +47,9 @@ class CodecTrainer:
         self.valid = Corpus(recipe.corpus, "valid")
         s = recipe.schedule
         optimizers = {
-            "codec_optimizer": torch.optim.AdamW(codec.parameters(), s.learning_rate, s.betas, weight_decay=s.weight_decay),
+            "codec_optimizer": torch.optim.AdamW(
+                codec.parameters(), s.learning_rate, s.betas, weight_decay=s.weight_decay
+            ),
             "discriminator_optimizer": torch.optim.AdamW(
                 discriminators.parameters(), recipe.discriminator_learning_rate, (0.8, 0.99)
             ),

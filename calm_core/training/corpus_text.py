@@ -111,9 +111,9 @@ def fortune_sentences(folder: Path) -> list[str]:
             body = re.split(r"\n\s*--", cookie)[0]
             for sentence in _SENTENCE.split(" ".join(body.split())):
                 sentence = sentence.strip(" \"'")
-                if 3 <= len(sentence.split()) <= 16 and sentence[-1:] in ".!?" and _ALLOWED.fullmatch(sentence):
-                    if not _SHOUTED.search(sentence):
-                        found.setdefault(sentence)
+                plain = _ALLOWED.fullmatch(sentence) and not _SHOUTED.search(sentence)
+                if plain and 3 <= len(sentence.split()) <= 16 and sentence[-1:] in ".!?":
+                    found.setdefault(sentence)
     return list(found)
 
 

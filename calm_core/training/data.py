@@ -41,7 +41,9 @@ class Corpus:
         self.folder = folder
         manifest = folder / "manifest.jsonl"
         if not manifest.exists():
-            raise InputError(f"There is no corpus in {folder} (no manifest.jsonl); make it with: calm synthesize RECIPE.yaml")
+            raise InputError(
+                f"There is no corpus in {folder} (no manifest.jsonl); make it with: calm synthesize RECIPE.yaml"
+            )
         with open(manifest, encoding="utf-8") as lines:
             rows = [Row(**json.loads(line)) for line in lines]
         self.rows = [row for row in rows if row.split == split]

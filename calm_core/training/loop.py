@@ -112,7 +112,11 @@ def run(trainer: Trainer, accelerator: Any, resume: bool) -> dict[str, float]:
             rate = len(next(iter(window.values()))) / (time.monotonic() - logged)
             left = (schedule.steps - done) / rate
             text = " ".join(f"{name} {value:.4g}" for name, value in means.items())
-            print(f"step {done}/{schedule.steps} {text} | {rate:.2f} steps/s, {left / 60:.0f} min left", file=sys.stderr, flush=True)
+            print(
+                f"step {done}/{schedule.steps} {text} | {rate:.2f} steps/s, {left / 60:.0f} min left",
+                file=sys.stderr,
+                flush=True,
+            )
             assert curves is not None
             curves.add(done, {**means, "steps_per_second": rate})
             window, logged = {}, time.monotonic()
@@ -124,7 +128,11 @@ def run(trainer: Trainer, accelerator: Any, resume: bool) -> dict[str, float]:
             saved = time.monotonic()
         if main and (done % schedule.evaluate_every == 0 or done == schedule.steps):
             figures = trainer.evaluate(done)
-            print(f"step {done} evaluation " + " ".join(f"{k} {v:.4g}" for k, v in figures.items()), file=sys.stderr, flush=True)
+            print(
+                f"step {done} evaluation " + " ".join(f"{k} {v:.4g}" for k, v in figures.items()),
+                file=sys.stderr,
+                flush=True,
+            )
             assert curves is not None
             curves.add(done, {f"valid/{k}": v for k, v in figures.items()})
             logged = time.monotonic()

@@ -43,7 +43,9 @@ def package(
     halves: dict[str, Tensor] = {k: v.to(torch.float16) if v.is_floating_point() else v for k, v in tensors.items()}
     size = sum(v.numel() * v.element_size() for v in halves.values())
     if size > MAX_BYTES:
-        raise InputError(f"The weights take {size:,} bytes and a bundled file may take {MAX_BYTES:,}; make the model smaller.")
+        raise InputError(
+            f"The weights take {size:,} bytes and a bundled file may take {MAX_BYTES:,}; make the model smaller."
+        )
     card = {"title": title, "language": "en", "licence": licence, "parameters": parameters}
     config: dict[str, object] = {"task": "codec" if isinstance(recipe, CodecRecipe) else "tts", "card": card}
     if isinstance(recipe, CodecRecipe):

@@ -58,13 +58,17 @@ class TTSRecipe(Strict):
 
     kind: Literal["tts"]
     folder: Path
-    latents: Path = Field(description="folder of train.safetensors and valid.safetensors; made from corpus and codec if absent")
+    latents: Path = Field(
+        description="folder of train.safetensors and valid.safetensors; made from corpus and codec if absent"
+    )
     corpus: Path
     codec: Path = Field(description="codec.safetensors of a finished codec")
     codec_model: SpectralConfig = SpectralConfig()
     model: TTSModelConfig
     schedule: Schedule
-    head_batch_multiplier: int = Field(4, ge=1, description="fresh noise and times per frame and step (CALM, section 3.3)")
+    head_batch_multiplier: int = Field(
+        4, ge=1, description="fresh noise and times per frame and step (CALM, section 3.3)"
+    )
     condition_dropout: float = Field(0.1, ge=0, lt=1)
     history_noise: float = Field(0.2, ge=0, le=1)
     duration_weight: float = 0.5

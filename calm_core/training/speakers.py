@@ -70,7 +70,13 @@ def _features(speaker: Speaker) -> np.ndarray:
     """A speaker as a point in which distance roughly follows how different two voices sound."""
     base = [3.0 * (speaker.base == voice) for voice in FLITE_VOICES]
     return np.array(
-        [*base, np.log(speaker.pitch) / 0.12, np.log(speaker.formants) / 0.045, speaker.tilt_db / 1.8, speaker.breath / 0.2]
+        [
+            *base,
+            np.log(speaker.pitch) / 0.12,
+            np.log(speaker.formants) / 0.045,
+            speaker.tilt_db / 1.8,
+            speaker.breath / 0.2,
+        ]
     )
 
 
@@ -164,7 +170,9 @@ def revoice(world: WorldAnalysis, speaker: Speaker) -> np.ndarray:
     octaves = np.log2(np.maximum(np.linspace(0, FLITE_RATE / 2, log_envelope.shape[1]), 125.0) / 1000.0)
     log_envelope += speaker.tilt_db * octaves * (np.log(10) / 10)
     aperiodicity = _warp(world.aperiodicity, speaker.formants)
-    aperiodicity = np.clip(aperiodicity + speaker.breath * (1 - aperiodicity) * np.linspace(0, 1, aperiodicity.shape[1]), 0, 1)
+    aperiodicity = np.clip(
+        aperiodicity + speaker.breath * (1 - aperiodicity) * np.linspace(0, 1, aperiodicity.shape[1]), 0, 1
+    )
     return pyworld.synthesize(
         f0,
         np.ascontiguousarray(np.exp(log_envelope)),

@@ -23,7 +23,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from calm_core.errors import InputError
 from calm_core.training.corpus_text import corpus_sentences
-from calm_core.training.speakers import FLITE_RATE, FLITE_VOICES, Speaker, analyse, make_speakers, read_with_flite, revoice
+from calm_core.training.speakers import (
+    FLITE_RATE,
+    FLITE_VOICES,
+    Speaker,
+    analyse,
+    make_speakers,
+    read_with_flite,
+    revoice,
+)
 
 CORPUS_RATE = 24_000
 
@@ -107,7 +115,9 @@ def plan(recipe: CorpusRecipe) -> tuple[list[Job], list[Speaker]]:
 
     jobs = [job(f"t{i:06d}", "train", text, FLITE_VOICES[i % 4]) for i, text in enumerate(training_texts)]
     jobs += [job(f"v{i:05d}", "valid", text, FLITE_VOICES[i % 4]) for i, text in enumerate(held_out_texts)]
-    texts = iter(held_out_texts * (1 + len(held_out) * recipe.sentences_per_held_out_speaker // max(1, len(held_out_texts))))
+    texts = iter(
+        held_out_texts * (1 + len(held_out) * recipe.sentences_per_held_out_speaker // max(1, len(held_out_texts)))
+    )
     for speaker in held_out:
         for index in range(recipe.sentences_per_held_out_speaker):
             jobs.append(Job(f"{speaker.name}-{index:02d}", "heldout", next(texts), speaker.base, (speaker,)))
@@ -186,7 +196,9 @@ def synthesize(recipe: CorpusRecipe) -> dict[str, float]:
             raise InputError(f"{source} is missing; install it (on Debian: apt-get install {package}) or set its path.")
     recipe.folder.mkdir(parents=True, exist_ok=True)
     jobs, speakers = plan(recipe)
-    (recipe.folder / "speakers.json").write_text(json.dumps([s.as_dict() for s in speakers], indent=1), encoding="utf-8")
+    (recipe.folder / "speakers.json").write_text(
+        json.dumps([s.as_dict() for s in speakers], indent=1), encoding="utf-8"
+    )
     size = recipe.texts_per_shard
     tasks = [(i, jobs[at : at + size], recipe) for i, at in enumerate(range(0, len(jobs), size))]
     seconds, count = 0.0, 0

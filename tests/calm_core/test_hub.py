@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import ClassVar
 
 import huggingface_hub
 import pytest
@@ -12,7 +13,7 @@ OPEN = "hf://kyutai/pocket-tts-without-voice-cloning/languages/english/model.saf
 
 
 class Response:
-    headers: dict[str, str] = {}
+    headers: ClassVar[dict[str, str]] = {}
     status_code = 403
     request = None
 

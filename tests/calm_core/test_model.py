@@ -53,7 +53,9 @@ def test_teacher_forcing_sees_what_a_stream_sees(model: CALM) -> None:
     for row, prefix in enumerate(prefixes):
         state = model.backbone.transformer.init_state(1, 4)
         model.backbone.prompt(prefix[None], state)
-        steps = [model.backbone.features(model.backbone.embed(heard[row : row + 1, t : t + 1]), state) for t in range(7)]
+        steps = [
+            model.backbone.features(model.backbone.embed(heard[row : row + 1, t : t + 1]), state) for t in range(7)
+        ]
         torch.testing.assert_close(whole[row], torch.cat(steps, 1)[0], atol=2e-6, rtol=1e-5)
 
 

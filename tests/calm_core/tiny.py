@@ -51,7 +51,9 @@ def tts(tokenizer: Path | str = "tokenizer.json", head: str = "lsd", **changes: 
     return {
         "task": "tts",
         "codec": codec(),
-        "text": {"kind": "prefix", "n_bins": 100, "dim": 16, "tokenizer": "tokenizers", "tokenizer_path": str(tokenizer)},
+        "text": {
+            "kind": "prefix", "n_bins": 100, "dim": 16, "tokenizer": "tokenizers", "tokenizer_path": str(tokenizer),
+        },
         "backbone": {"d_model": 16, "num_heads": 4, "num_kv_heads": 2, "num_layers": 2, "dim_feedforward": 32},
         "head": {"kind": head, "channels": 16, "depth": 2},
         **changes,

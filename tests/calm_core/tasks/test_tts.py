@@ -111,9 +111,7 @@ def test_stop_ends_the_stream_and_keeps_what_was_said(tts: TextToSpeech, voice: 
     assert torch.equal(said, whole[: said.shape[0]])
 
 
-def test_leaving_a_stream_leaves_nothing_running(
-    folder: Path, voice: Voice, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_leaving_a_stream_leaves_nothing_running(folder: Path, voice: Voice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("calm_core.scheduler.IDLE_SECONDS", 0.2)
     assert IDLE_SECONDS > 1
     before = set(threading.enumerate())
