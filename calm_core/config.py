@@ -144,8 +144,9 @@ class AlignedTextConfig(StrictModel):
     kind: Literal["aligned"]
     channels: int = 192
     depth: int = 4
-    # Longest piece spoken in one go; longer sentences are cut at clauses, then at words.
-    max_phones: int = 220
+    # Longest piece spoken in one go, about as long as the longest training utterances (9 s); longer
+    # sentences are cut at clauses, then between words.
+    max_characters: int = 120
 
 
 TextConfig = Annotated[PrefixTextConfig | AlignedTextConfig, Field(discriminator="kind")]

@@ -20,6 +20,9 @@ from torch.nn import functional as F
 
 from calm_core.conditioners.base import TextConditioner
 from calm_core.config import AlignedTextConfig
+from calm_core.errors import InputError
+from calm_core.text.chunking import split_text
+from calm_core.text.pronunciation import phonemize
 from calm_core.types import Condition
 
 # The phones of flite (CMU's US English set); index 0 is padding.
@@ -99,6 +102,30 @@ class AlignedText(TextConditioner):
         self.voice_summary = VoiceSummary(d_model, channels)
         self.no_text = nn.Parameter(torch.zeros(d_model))
         self.no_voice = nn.Parameter(torch.zeros(d_model))
+
+    def split(self, text: str, max_tokens: int | None = None) -> list[str]:
+        """Sentences of a normalised text, long ones in parts; `max_tokens` counts characters here.
+
+        Raises:
+            InputError: There is no letter to read.
+        """
+        pieces = split_text(text, len, max_tokens or self.config.max_characters)
+        spoken = [piece for piece in pieces if any(c.isalpha() for c in piece)]
+        if not spoken:
+            raise InputError(f"The text {text[:40]!r} has nothing that can be read aloud; write at least one word.")
+        return spoken
+
+    def condition(self, piece: str, voice: Tensor | None = None, speed: float = 1.0) -> Condition:
+        """The condition of one piece of English, see `speak`.
+
+        Raises:
+            InputError: The piece has no word.
+        """
+        assert voice is not None, "aligned text needs the voice that absorb_voice kept"
+        tokens = phonemize(piece)
+        mark = tokens[-1].mark
+        ending = ENDINGS.index(mark) if mark in ENDINGS else 0
+        return self.speak([token.phone for token in tokens], ending, voice, speed)
 
     def absorb_voice(self, prefix: Tensor) -> tuple[Tensor, Tensor]:
         """The prompt `[1, P, M]` becomes one vector `[M]`; nothing goes in front of the row."""

@@ -1,0 +1,174 @@
+"""Both trainers on a corpus that fits in a hand: resuming, overrides, faults, packaging, and that losses fall."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from calm_core.catalogue import find
+from calm_core.errors import InputError
+from calm_core.tasks.loading import load_codec, load_tts
+from calm_core.training.loop import learning_rate, train_recipe
+from calm_core.training.package import package
+from calm_core.training.recipes import Schedule, read_recipe
+
+RATE = 24_000
+CODEC = {
+    "encoder_widths": [16, 16, 16],
+    "decoder_widths": [16, 16, 16],
+    "encoder_depths": [1, 1, 1],
+    "decoder_depths": [1, 1, 1],
+    "heads": 2,
+    "feedforward": 16,
+    "latent_dim": 8,
+}
+SCHEDULE = {"steps": 4, "batch": 4, "learning_rate": 1e-3, "warmup": 1, "bf16": False, "evaluate_every": 100}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen 'utterances' of two 'speakers': tones whose pitch is the phone, in one shard."""
+    folder = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(0)
+    rows, parts, start = [], [], 0
+    for index in range(16):
+        names = ["pau", *rng.choice(["aa", "iy", "s"], 4).tolist(), "pau"]
+        ends = np.cumsum(rng.uniform(0.05, 0.15, len(names))).round(4)
+        time = np.arange(int(ends[-1] * RATE)) / RATE
+        pitch = np.array([{"pau": 0, "aa": 200, "iy": 400, "s": 3000}[n] for n in names])[np.searchsorted(ends[:-1], time)]
+        wave = 0.3 * np.sin(2 * np.pi * pitch * time * (1 + index % 2 * 0.2))
+        parts.append((wave * 32767).astype(np.int16))
+        rows.append({
+            "id": f"u{index}", "split": ("train", "valid", "heldout")[max(0, index - 13)], "speaker": f"s{index % 2}",
+            "text": "Ah, see?", "shard": "shard-0000.flac", "start": start, "samples": len(wave),
+            "phones": list(zip(names, ends.tolist(), strict=True)),
+        })  # fmt: skip
+        start += len(wave)
+    sf.write(folder / "shard-0000.flac", np.concatenate(parts), RATE)
+    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def write(path: Path, recipe: dict[str, object]) -> Path:
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+def codec_recipe(corpus: Path, folder: Path, **changes: object) -> dict[str, object]:
+    return {
+        "kind": "codec", "folder": str(folder), "corpus": str(corpus), "model": CODEC, "crop_seconds": 0.64,
+        "adversarial_from": 2, "discriminator_channels": 8, "schedule": SCHEDULE, **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained_codec(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("codec")
+    recipe = write(folder / "codec.yaml", codec_recipe(corpus, folder / "run"))
+    figures = train_recipe(recipe, [], resume=False)
+    assert figures["mel"] > 0
+    return folder / "run"
+
+
+def tts_recipe(corpus: Path, codec: Path, folder: Path) -> dict[str, object]:
+    return {
+        "kind": "tts", "folder": str(folder), "latents": str(folder.parent / "latents"), "corpus": str(corpus),
+        "codec": str(codec / "codec.safetensors"), "schedule": SCHEDULE, "head_batch_multiplier": 2,
+        "model": {
+            "task": "tts", "codec": {"kind": "spectral", **CODEC}, "voice": {"bos": False},
+            "text": {"kind": "aligned", "channels": 16, "depth": 1},
+            "backbone": {"d_model": 16, "num_heads": 2, "num_layers": 1, "dim_feedforward": 16},
+            "head": {"kind": "lsd", "channels": 16, "depth": 1},
+        },
+    }  # fmt: skip
+
+
+def same(a: Path, b: Path) -> bool:
+    left, right = load_file(a), load_file(b)
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def test_a_resumed_codec_run_equals_an_uninterrupted_one(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
+    recipe = write(tmp_path / "codec.yaml", codec_recipe(corpus, tmp_path / "run"))
+    train_recipe(recipe, ["schedule.steps=2"], resume=False)
+    checkpoint = tmp_path / "run" / "checkpoint" / "checkpoint.json"
+    assert json.loads(checkpoint.read_text())["step"] == 2
+    # The learning rate hangs on the length of the run, so the first half must be redone with the right length.
+    straight, resumed = tmp_path / "straight", tmp_path / "resumed"
+    for folder, stops in ((straight, [4]), (resumed, [3, 4])):
+        for stop in stops:
+            at = write(tmp_path / "r.yaml", codec_recipe(corpus, folder, schedule={**SCHEDULE, "final_learning_rate": 1e-3}))
+            train_recipe(at, [f"schedule.steps={stop}", "schedule.warmup=0"], resume=stop != stops[0])
+    assert same(straight / "codec.safetensors", resumed / "codec.safetensors")
+
+
+def test_a_tts_run_learns_resumes_and_becomes_a_loadable_model(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
+    straight = write(tmp_path / "a.yaml", tts_recipe(corpus, trained_codec, tmp_path / "a" / "run"))
+    flat = ["schedule.final_learning_rate=0.001", "schedule.warmup=0"]
+    train_recipe(straight, [*flat, "schedule.steps=4"], resume=False)
+    halves = write(tmp_path / "b.yaml", tts_recipe(corpus, trained_codec, tmp_path / "b" / "run"))
+    train_recipe(halves, [*flat, "schedule.steps=2"], resume=False)
+    train_recipe(halves, [*flat, "schedule.steps=4"], resume=True)
+    assert same(tmp_path / "a" / "run" / "model.safetensors", tmp_path / "b" / "run" / "model.safetensors")
+    first = read_recipe(write(tmp_path / "c.yaml", codec_recipe(corpus, trained_codec)), [])
+    package(first, tmp_path / "models" / "tiny-codec", "Tiny", "MIT")
+    package(read_recipe(straight, []), tmp_path / "models" / "tiny-tts", "Tiny", "MIT", codec_id="tiny-codec")
+    codec = load_codec(find(str(tmp_path / "models" / "tiny-codec")))
+    model = load_tts(find(str(tmp_path / "models" / "tiny-tts"))).model
+    wave = torch.randn(1, 1, 1920 * 4)
+    torch.testing.assert_close(model.codec.reconstruct(wave), codec.reconstruct(wave))
+    assert model.latent_std.gt(0).all() and not model.latent_std.eq(1).all()
+
+
+def test_losses_fall(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
+    recipe = write(tmp_path / "a.yaml", tts_recipe(corpus, trained_codec, tmp_path / "run"))
+    train_recipe(recipe, ["schedule.steps=80", "schedule.learning_rate=0.005", "schedule.log_every=10"], resume=False)
+    rows = (tmp_path / "run" / "curves.csv").read_text().splitlines()[1:]
+    duration = [float(r.split(",")[2]) for r in rows if ",duration," in r]
+    flow = [float(r.split(",")[2]) for r in rows if ",flow," in r]
+    assert duration[-1] < 0.7 * duration[0]
+    assert flow[-1] < 0.95 * flow[0]
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("schedule.stepz=3", "schedule.stepz"),
+        ("mel_weight=loud", "mel_weight"),
+        ("corpus=/nowhere", "calm synthesize"),
+        ("nonsense", "key=value"),
+    ],
+)
+def test_faults_in_a_recipe_are_named(corpus: Path, tmp_path: Path, override: str, words: str) -> None:
+    recipe = write(tmp_path / "codec.yaml", codec_recipe(corpus, tmp_path / "run"))
+    with pytest.raises(InputError, match=words):
+        train_recipe(recipe, [override], resume=False)
+    assert not (tmp_path / "run" / "checkpoint").exists()
+
+
+def test_a_folder_with_a_checkpoint_is_not_overwritten(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
+    recipe = write(tmp_path / "codec.yaml", codec_recipe(corpus, trained_codec))
+    with pytest.raises(InputError, match="--resume"):
+        train_recipe(recipe, [], resume=False)
+    empty = write(tmp_path / "empty.yaml", codec_recipe(corpus, tmp_path / "empty"))
+    with pytest.raises(InputError, match="no checkpoint"):
+        train_recipe(empty, [], resume=True)
+
+
+def test_the_learning_rate_warms_up_and_ends_where_the_recipe_says() -> None:
+    schedule = Schedule(steps=110, batch=1, learning_rate=1.0, final_learning_rate=0.1, warmup=10)
+    assert learning_rate(schedule, 0) == pytest.approx(0.1)
+    assert learning_rate(schedule, 9) == pytest.approx(1.0)
+    assert learning_rate(schedule, 60) == pytest.approx(0.55)
+    assert learning_rate(schedule, 110) == pytest.approx(0.1)
+
+
+def test_the_bundled_recipes_are_valid() -> None:
+    configs = Path(__file__).parents[3] / "calm_core" / "configs"
+    for name in ("codec_speech.yaml", "tts_en.yaml"):
+        read_recipe(configs / name, [])
