@@ -1,6 +1,8 @@
 """`python -m calm_core COMMAND`."""
 
-from calm_core.cli import entry_point
+import sys
+
+from calm_core.cli import main
 
 if __name__ == "__main__":
-    entry_point()
+    sys.exit(main())

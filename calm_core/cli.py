@@ -278,8 +278,3 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         _note(f"calm: This command needs the package {error.name}; install requirements-dev.txt.")
         return BAD_INPUT
-
-
-def entry_point() -> None:
-    """What the `calm` command runs."""
-    sys.exit(main())

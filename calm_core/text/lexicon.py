@@ -76,11 +76,13 @@ class Lexicon:
         self.entries = entries
 
     @staticmethod
-    def load(path: Path = FOLDER / "en.txt.xz") -> Lexicon:
-        """Read a lexicon: one word a line, a space, its phones."""
-        with lzma.open(path, "rt", encoding="ascii") as lines:
-            pairs = (line.rstrip("\n").partition(" ") for line in lines)
-            return Lexicon({word: phones for word, _, phones in pairs})
+    def load(path: Path = FOLDER / "en.txt.xz", additions: Path | None = FOLDER / "additions.txt") -> Lexicon:
+        """Read a lexicon: one word a line, a space, its phones; `additions` is the same, uncompressed, and wins."""
+        lines = lzma.decompress(path.read_bytes()).decode("ascii").splitlines()
+        if additions is not None:
+            lines += additions.read_text(encoding="ascii").splitlines()
+        pairs = (line.partition(" ") for line in lines)
+        return Lexicon({word: phones for word, _, phones in pairs})
 
     def find(self, word: str) -> list[str] | None:
         """Phones of a listed lower-case word, or of a listed word with a regular ending; None for any other."""

@@ -33,6 +33,8 @@ _BEFORE_VERB = frozenset(
     "we'd they'd not always".split()
 )
 # Read letter by letter although they look like words.
+# Where a name in one word such as ChatGPT or GitHub may be taken apart.
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SPELLED = frozenset("US UK EU UN AI PC ID OS IP PM TV UFO FAQ CEO".split())
 _SOUNDS = {
     "hmm": "hh ah m", "hm": "hh ah m", "mmm": "m m", "mm": "m m", "shh": "sh", "sh": "sh", "psst": "p s t",
@@ -88,6 +90,9 @@ class Pronouncer:
         phones = listed.split() if listed else self.lexicon.find(word)
         if phones is None and spelled and len(stem) <= 5 and not written[len(stem) :].isupper():
             return self._with_ending(spell(stem), word, stem)
+        parts = _CAMEL.split(written)
+        if phones is None and len(parts) > 1 and min(map(len, parts)) > 1:
+            return [phone for part in parts for phone in self.word(part)]
         if phones is None and not re.search("[aeiouy]", word):
             return spell(word)
         return phones or self.lexicon.compound(word) or self._read(word)

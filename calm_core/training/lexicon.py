@@ -148,7 +148,7 @@ def main() -> None:
         arrays, units = grow(align(examples))
         save_file(arrays, trees_path, metadata={"units": ",".join(units)})
         print(f"{len(words)} words read, {len(entries)} listed; {len(arrays['answer'])} nodes in the trees")
-    lexicon, reader = Lexicon.load(lexicon_path), LetterToSound.load(trees_path)
+    lexicon, reader = Lexicon.load(lexicon_path, None), LetterToSound.load(trees_path)
     unseen = readable((w, tuple(p.split())) for w, p in lexicon.entries.items() if is_held_out(w))
     phone_error, word_error = error_rates(reader, unseen)
     print(f"letters to sounds, {len(unseen)} unseen words: phone error {phone_error:.2%}, not exact {word_error:.2%}")

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from calm_core.errors import InputError
-from calm_core.text.lexicon import PHONES, past, plural, spell
+from calm_core.text.lexicon import FOLDER, PHONES, Lexicon, past, plural, spell
 from calm_core.text.pronunciation import PAUSE, phonemize, pronouncer
 
 
@@ -87,10 +87,23 @@ def test_nothing_to_say_is_an_input_error(text: str) -> None:
 
 
 def test_lexicon_is_the_one_that_the_figures_belong_to() -> None:
-    entries = pronouncer().lexicon.entries
+    entries = Lexicon.load(additions=None).entries
     assert len(entries) == 98_446
     joined = "".join(f"{word} {phones}\n" for word, phones in sorted(entries.items()))
     assert hashlib.sha256(joined.encode()).hexdigest()[:12] == "ebfb96f28f1c"
+
+
+def test_additions_are_sorted_and_use_the_phone_set() -> None:
+    lines = (FOLDER / "additions.txt").read_text().splitlines()
+    assert lines == sorted(set(lines))
+    assert {phone for line in lines for phone in line.split()[1:]} <= set(PHONES)
+    assert said("NVIDIA's Wi-Fi") == "pau eh n v ih d iy ax z w ay f ay pau"
+
+
+def test_names_in_one_word_are_taken_apart() -> None:
+    assert said("ChatGPT") == said("Chat GPT")
+    assert said("OpenAI's GitHub") == said("Open AI's Git Hub")
+    assert said("McDonald") == "pau m ax k d aa n ax l d pau"
 
 
 @pytest.mark.flite
