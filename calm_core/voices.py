@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from calm_core.conditioners.voice import end_in_pause
 from calm_core.errors import InputError
 from calm_core.model import CALM
+from calm_core.sound_files import write_bytes
 from calm_core.state import State
 from calm_core.weights import read_tensors
 
@@ -45,7 +46,7 @@ class Voice:
         return replace(self, name=name)
 
     def save(self, path: str | Path) -> None:
-        """Write the voice file.
+        """Write the voice file, whole or not at all.
 
         Raises:
             InputError: the place cannot be written.
@@ -61,10 +62,7 @@ class Voice:
             tensors[f"{layer}/pad"] = torch.tensor([0])
         if self.embedding is not None:
             tensors["voice/embedding"] = self.embedding.contiguous().cpu()
-        try:
-            save_file(tensors, path)
-        except OSError as error:
-            raise InputError(f"The voice cannot be written to {path}: {error.strerror}.") from error
+        write_bytes(Path(path), save(tensors))
 
     @staticmethod
     def load(path: str | Path, model: CALM, name: str | None = None) -> Voice:
