@@ -117,9 +117,15 @@ class Synthesizer:
         """Every model with id, task, title, parameters, source, licence and language."""
         with sentences():
             known = [asdict(info) for info in self._engine().list_models()]
+            settings = self._settings
             local = {"parameters": None, "source": "local", "licence": "", "language": ""}
-            for task, paths in (("tts", self._settings.extra_models), ("codec", self._settings.extra_codecs)):
-                known += [{"id": str(path), "task": task, "title": path.stem, **local} for path in paths]
+            for task, own in (
+                ("tts", [settings.default_model, *settings.extra_models]),
+                ("codec", [settings.default_codec, *settings.extra_codecs]),
+            ):
+                listed = {info["id"] for info in known}
+                added = [path for path in map(str, own) if path not in listed]
+                known += [{"id": path, "task": task, "title": Path(path).stem, **local} for path in added]
             return known
 
     def defaults(self, model: str) -> dict[str, Any]:
@@ -258,9 +264,6 @@ class Synthesizer:
 
     def _check_known(self, model: str, task: str) -> None:
         """Only listed models may be loaded: a path or a Hub address from outside is refused."""
-        own = (self._settings.default_model, self._settings.default_codec)
-        if model in own:
-            return
         listed = [info["id"] for info in self.models() if info["task"] == task or task == "codec"]
         if model not in listed:
             raise UserError(

@@ -28,7 +28,11 @@ function tellServer(event, data) {
   window.calmRelay?.trigger(event, data);
 }
 
+// Gradio puts the parts of the page into the document one by one, in no fixed order
+const PARTS = ['#text textarea', '#counter', '#theme-switch', '#engine', '#examples', '#voice-source .wrap'];
+
 async function main() {
+  await Promise.all(PARTS.map(whenPresent));
   const playerRoot = await whenPresent('#player .player');
   const history = new History(await whenPresent('#history .history'), {
     onPlay: (clip, info) => player.playClip(clip, info),

@@ -228,7 +228,7 @@ class TestSavedVoices:
             (b"This is a letter and no sound at all.", []),
             (wav_bytes(voice_like(3))[:30], []),
             (wav_bytes(np.zeros(3 * RATE, np.float32)), ["silent"]),
-            (wav_bytes(voice_like(0.1)), ["0.1 s", "1 s"]),
+            (wav_bytes(voice_like(0.1)), ["0.10 s", "1 s"]),
             (wav_bytes(voice_like(25), 24_000), ["25 s", "20 s"]),
             (wav_bytes(np.zeros(0, np.float32)), []),
         ],

@@ -200,7 +200,7 @@ def test_a_microphone_recording_can_be_cloned(visit: Visit) -> None:
     ("sound", "words"),
     [
         (wav(np.zeros(2 * RATE, np.float32)), "silent"),
-        (wav(voice_like(0.1)), "0.1 s"),
+        (wav(voice_like(0.1)), "0.10 s"),
         (wav(voice_like(30)), "limit is 20 s"),
         (b"Dear sir, this is a letter.", ""),
         (wav(voice_like(2))[:20], ""),
@@ -216,7 +216,7 @@ def test_a_bad_recording_is_one_sentence(visit: Visit, sound: bytes, words: str)
     sentence = visit.page.inner_text(ALERT)
     assert words in sentence
     assert "Traceback" not in sentence
-    visit.faults = [fault for fault in visit.faults if "decode" not in fault.lower()]  # Chromium's own word on the file
+    visit.faults = [fault for fault in visit.faults if "MediaError" not in fault]  # Gradio's preview cannot play it
 
 
 @pytest.mark.parametrize(
@@ -257,6 +257,7 @@ def test_weights_that_cannot_be_fetched_are_one_sentence(visit: Visit) -> None:
 
 def test_history_replays_reuses_and_downloads(visit: Visit) -> None:
     page = visit.page
+    page.get_by_text("Sampling").click()
     visit.speak("First of two lines.")
     visit.wait_text(STATUS, "Done")
     seed = page.inner_text(".player .seed")
@@ -297,6 +298,7 @@ def test_history_replays_reuses_and_downloads(visit: Visit) -> None:
 
 
 def test_the_same_request_comes_from_the_cache_with_the_same_bits(visit: Visit) -> None:
+    visit.page.get_by_text("Sampling").click()
     visit.speak("Twice the same words.")
     visit.wait_text(STATUS, "Done")
     seed = visit.page.inner_text(".player .seed")
@@ -331,7 +333,7 @@ def test_a_bad_sound_in_the_codec_tab_is_one_sentence(visit: Visit) -> None:
     visit.page.click("#codec-run")
     visit.page.wait_for_function("document.querySelector('.codec-alert').textContent.length > 0")
     assert "Traceback" not in visit.page.inner_text(".codec-alert")
-    visit.faults = [fault for fault in visit.faults if "decode" not in fault.lower()]
+    visit.faults = [fault for fault in visit.faults if "MediaError" not in fault]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -345,7 +347,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(browser, site: Site
     visit.page.get_by_text("Sampling").tap()
     assert visit.page.evaluate("document.documentElement.scrollWidth") == 390
     small = visit.page.evaluate(
-        """() => [...document.querySelectorAll('#speak, #stop, .player .play, #model input, .history .round')]
+        """() => [...document.querySelectorAll('#speak, #stop, .player .play, #model .wrap-inner, .history .round')]
         .filter((e) => e.getBoundingClientRect().height < 24).map((e) => e.id || e.className)"""
     )
     assert small == []
