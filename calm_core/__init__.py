@@ -76,12 +76,17 @@ def load(
     task: Literal["tts"] = "tts",
     device: str = "cpu",
     progress: Progress | None = None,
+    precision: str = "float32",
 ) -> TextToSpeech: ...
 
 
 @overload
 def load(
-    model_id: str, task: Literal["codec"], device: str = "cpu", progress: Progress | None = None
+    model_id: str,
+    task: Literal["codec"],
+    device: str = "cpu",
+    progress: Progress | None = None,
+    precision: str = "float32",
 ) -> AudioCodec: ...
 
 
@@ -90,6 +95,7 @@ def load(
     task: str = "tts",
     device: str = "cpu",
     progress: Progress | None = None,
+    precision: str = "float32",
 ) -> TextToSpeech | AudioCodec:
     """Load a model.
 
@@ -99,6 +105,8 @@ def load(
         task: "tts" or "codec"; a codec can also be taken from a text-to-speech model.
         device: a torch device, such as "cpu" or "cuda".
         progress: called with (file name, bytes so far, bytes in all or None) during downloads.
+        precision: "float32", exact; or "bfloat16" on the CPU, which halves the memory of the weights
+            and is faster where the processor knows it, with slightly different samples.
 
     Raises:
         InputError: there is no such model, or its files cannot be had or do not fit.
@@ -111,4 +119,4 @@ def load(
     tasks = {"tts": TextToSpeech, "codec": AudioCodec}
     if task not in tasks:
         raise InputError(f"There is no task '{task}'; choose tts or codec.")
-    return tasks[task].load(find(model_id, progress), device, progress)
+    return tasks[task].load(find(model_id, progress), device, progress, precision)

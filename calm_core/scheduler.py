@@ -126,9 +126,20 @@ class Scheduler:
         pool.shutdown(wait=False)
 
     def _frame(self, active: list[Job], pool: ThreadPoolExecutor) -> list[Job]:
-        """One frame for every job; returns the jobs that go on."""
+        """One frame for every job; returns the jobs that go on.
+
+        Reading a piece takes as long as several frames. Only one job does it before each frame, so that
+        those who already speak, and the first of those who begin, do not wait for all others.
+        """
         going: list[Job] = []
+        resting: list[Job] = []
+        opened = False
         for job in active:
+            has_row = job.row is not None and not job.row.done
+            if opened and not has_row and job.segments and not job.stop.is_set():
+                resting.append(job)
+                continue
+            opened = opened or not has_row
             try:
                 goes_on = self._open(job, pool)
             except Exception as error:  # a piece that cannot be spoken ends its own job only
@@ -141,7 +152,7 @@ class Scheduler:
             for job, latent in zip(going, advance(self._model, rows), strict=True):
                 if latent is not None:
                     self._hand_over(job, [latent], pool)
-        return going
+        return going + resting
 
     def _open(self, job: Job, pool: ThreadPoolExecutor) -> bool:
         """Make sure that the job has a row with frames left; False when it is over."""

@@ -164,23 +164,25 @@ class VAECodec(Codec):
         x = self.decoder_transformer(x, child(state, "transformer"))
         return self.decoder(x, child(state, "decoder"))
 
-    def optimise(self) -> None:
-        """Rearrange the weights for inference on the CPU; afterwards the codec cannot be saved."""
+    def optimise(self, dtype: torch.dtype = torch.float32) -> None:
+        """Rearrange the weights for inference on the CPU (see `nn.packed`); afterwards the codec cannot be saved."""
         up = self.upsample
         if RowDecoder.fits(self.decoder) and (up is None or RowUpsample.fits(up.convtr)):
-            self.rows = Rows(self.quantizer.output_proj.weight[:, :, 0], up, self.decoder)
+            self.rows = Rows(self.quantizer.output_proj.weight[:, :, 0], up, self.decoder, dtype)
             self.decoder = self.upsample = None  # type: ignore[assignment]
-        pack(self)
+        pack(self, dtype)
 
 
 class Rows(nn.Module):
     """The convolutions of the decoder over rows of time (see `nn.seanet_rows`)."""
 
-    def __init__(self, projection: Tensor, upsample: Resample | None, decoder: SEANetDecoder):
+    def __init__(
+        self, projection: Tensor, upsample: Resample | None, decoder: SEANetDecoder, dtype: torch.dtype
+    ):
         super().__init__()
-        self.projection = linear(projection)
+        self.projection = linear(projection, None, dtype)
         self.upsample = None if upsample is None else RowUpsample(upsample.convtr)
-        self.decoder = RowDecoder(decoder)
+        self.decoder = RowDecoder(decoder, dtype)
 
     def start(self, latents: Tensor, state: State | Sequence[State] | None) -> Tensor:
         """Transformer inputs [B, T * stride, C] of latents [B, T, D]."""

@@ -49,7 +49,7 @@ class TimeEmbedding(nn.Module):
     def forward(self, t: Tensor) -> Tensor:
         """Embed times t [N, 1] -> [N, channels]."""
         with torch.autocast(t.device.type, enabled=False):  # half precision cannot tell near times
-            angles = t.float() * self.freqs
+            angles = t.to(torch.promote_types(t.dtype, torch.float32)) * self.freqs
             return self.mlp(torch.cat([torch.cos(angles), torch.sin(angles)], dim=-1))
 
 
@@ -134,4 +134,5 @@ class AdaLNMLP(nn.Module):
         x = self.input_proj(x)
         for block in self.res_blocks:
             x = block(x, y)
-        return self.final_layer(x, y).float()  # also inside autocast
+        answer = self.final_layer(x, y)
+        return answer.to(torch.promote_types(answer.dtype, torch.float32))  # autocast hands out half precision

@@ -24,35 +24,44 @@ def available() -> bool:
 
 
 class PackedLinear(nn.Module):
-    """x W^T + b with W [out, in] in the kernel's own layout; for inference on the CPU in float32.
+    """x W^T + b with W [out, in] in the kernel's own layout; for inference on the CPU.
 
     Args:
         weight: [out, in].
         bias: [out] or None.
+        dtype: of the weight and of the product; bfloat16 halves what has to be read from memory and
+            rounds to three digits. Inputs and outputs are float32 in both cases.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None = None):
+    def __init__(self, weight: Tensor, bias: Tensor | None = None, dtype: torch.dtype = torch.float32):
         super().__init__()
         self.out_features, self.in_features = weight.shape
+        self._dtype = dtype
+        # A copy: where the layout happens to be the plain one, the kernel keeps the memory that it is given,
+        # and with it the whole file that the weight was read from.
+        plain = weight.detach().to(dtype, memory_format=torch.contiguous_format, copy=True)
         # Not a buffer: the opaque layout can be neither saved nor moved.
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), _ROWS)
-        self.register_buffer("bias", None if bias is None else bias.detach(), persistent=False)
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(plain, _ROWS)
+        self.register_buffer("bias", None if bias is None else bias.detach().clone(), persistent=False)
 
     @property
     def weight_bytes(self) -> int:
         """Memory of the packed weight."""
-        return self.out_features * self.in_features * 4
+        return self.out_features * self.in_features * self._dtype.itemsize
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x [..., in] to [..., out]."""
-        return torch.ops.mkldnn._linear_pointwise(x, self._weight, self.bias, "none", [], "")
+        if self._dtype == torch.float32:
+            return torch.ops.mkldnn._linear_pointwise(x, self._weight, self.bias, "none", [], "")
+        y = torch.ops.mkldnn._linear_pointwise(x.to(self._dtype), self._weight, None, "none", [], "").float()
+        return y if self.bias is None else y.add_(self.bias)
 
 
-def linear(weight: Tensor, bias: Tensor | None = None) -> nn.Module:
+def linear(weight: Tensor, bias: Tensor | None = None, dtype: torch.dtype = torch.float32) -> nn.Module:
     """A packed layer where that pays, else a plain one, for W [out, in]."""
     fits = weight.device.type == "cpu" and weight.dtype == torch.float32 and available()
     if fits and weight.numel() >= _SMALLEST:
-        return PackedLinear(weight, bias)
+        return PackedLinear(weight, bias, dtype)
     return FixedLinear(weight, bias)
 
 
@@ -61,23 +70,37 @@ class FixedLinear(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None):
         super().__init__()
-        self.register_buffer("weight", weight.detach().contiguous(), persistent=False)
-        self.register_buffer("bias", None if bias is None else bias.detach(), persistent=False)
+        self.register_buffer("weight", weight.detach().clone(), persistent=False)
+        self.register_buffer("bias", None if bias is None else bias.detach().clone(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x [..., in] to [..., out]."""
         return F.linear(x, self.weight, self.bias)
 
 
-def pack(module: nn.Module) -> None:
-    """Replace every large `nn.Linear` inside `module`; afterwards it can neither train nor be saved."""
+def pack(module: nn.Module, dtype: torch.dtype = torch.float32) -> None:
+    """Replace every large `nn.Linear` inside `module`; afterwards it can neither train nor be saved.
+
+    Args:
+        module: on the CPU, in float32.
+        dtype: see `PackedLinear`.
+    """
     for name, child in module.named_children():
         if type(child) is nn.Linear:
-            packed = linear(child.weight, child.bias)
+            packed = linear(child.weight, child.bias, dtype)
             if isinstance(packed, PackedLinear):
                 setattr(module, name, packed)
         else:
-            pack(child)
+            pack(child, dtype)
+
+
+def own_memory(module: nn.Module) -> None:
+    """Copy what is left of the weights, so that the file they were read from is no longer mapped."""
+    for part in module.modules():
+        for name, parameter in part.named_parameters(recurse=False):
+            setattr(part, name, nn.Parameter(parameter.detach().clone(), requires_grad=False))
+        for name, buffer in part.named_buffers(recurse=False):
+            setattr(part, name, buffer.clone())
 
 
 def packed_bytes(module: nn.Module) -> int:

@@ -34,13 +34,15 @@ class AudioCodec:
         self.latent_dim = codec.latent_dim
 
     @staticmethod
-    def load(found: Found, device: str = "cpu", progress: Progress | None = None) -> AudioCodec:
+    def load(
+        found: Found, device: str = "cpu", progress: Progress | None = None, precision: str = "float32"
+    ) -> AudioCodec:
         """Load the weights of a found codec.
 
         Raises:
             InputError: see `loading.load_codec`.
         """
-        return AudioCodec(found.info, load_codec(found, device, progress))
+        return AudioCodec(found.info, load_codec(found, device, progress, precision))
 
     @torch.inference_mode()
     def encode(self, audio: Audio) -> Tensor:

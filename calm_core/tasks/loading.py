@@ -15,7 +15,7 @@ from calm_core.config import CodecModelConfig
 from calm_core.errors import InputError
 from calm_core.hub import Progress, fetch, fetch_weights
 from calm_core.model import CALM
-from calm_core.nn.packed import available
+from calm_core.nn.packed import available, own_memory
 from calm_core.weights import Tensors, load_into, read_tensors, to_ours
 
 WEIGHTS_FILE = "model.safetensors"
@@ -44,8 +44,10 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def load_tts(found: Found, device: str = "cpu", progress: Progress | None = None) -> LoadedTTS:
-    """Load a text-to-speech model.
+def load_tts(
+    found: Found, device: str = "cpu", progress: Progress | None = None, precision: str = "float32"
+) -> LoadedTTS:
+    """Load a text-to-speech model; `precision` as for `calm_core.load`.
 
     Raises:
         InputError: see `hub.fetch_weights`, `weights.read_tensors` and `weights.load_into`.
@@ -73,13 +75,14 @@ def load_tts(found: Found, device: str = "cpu", progress: Progress | None = None
     assert isinstance(model, CALM)
     if isinstance(model.text, PrefixText):
         model.text.tokenizer = tokenizer
-    if where.type == "cpu" and available():
-        model.optimise()
+    _optimise(model, where, precision)
     return LoadedTTS(model, fetched.cloning, fetched.notice)
 
 
-def load_codec(found: Found, device: str = "cpu", progress: Progress | None = None) -> Codec:
-    """Load a codec on its own, or the codec of a text-to-speech model.
+def load_codec(
+    found: Found, device: str = "cpu", progress: Progress | None = None, precision: str = "float32"
+) -> Codec:
+    """Load a codec on its own, or the codec of a text-to-speech model; `precision` as above.
 
     Raises:
         InputError: as for `load_tts`.
@@ -101,9 +104,24 @@ def load_codec(found: Found, device: str = "cpu", progress: Progress | None = No
     bare = {n.removeprefix("codec."): t for n, t in tensors.items()}
     codec = load_into(lambda: build_codec(config.codec), bare, path.name, where)
     assert isinstance(codec, Codec)
-    if where.type == "cpu" and available():
-        codec.optimise()
+    _optimise(codec, where, precision)
     return codec
+
+
+def _optimise(module: CALM | Codec, device: torch.device, precision: str) -> None:
+    """Make the weights fast on this device.
+
+    Raises:
+        InputError: there is no such precision, or not on this device.
+    """
+    dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    if precision not in dtypes:
+        raise InputError(f"There is no precision '{precision}'; choose float32 or bfloat16.")
+    if device.type == "cpu" and available():
+        module.optimise(dtypes[precision])
+        own_memory(module)
+    elif precision != "float32":
+        raise InputError(f"The precision {precision} is for the CPU only; leave it at float32 on '{device}'.")
 
 
 def _as_codec(tensors: Tensors) -> Tensors:

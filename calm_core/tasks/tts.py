@@ -125,13 +125,15 @@ class TextToSpeech:
         self._shelf = VoiceShelf(info, model, loaded.cloning)
 
     @staticmethod
-    def load(found: Found, device: str = "cpu", progress: Progress | None = None) -> TextToSpeech:
+    def load(
+        found: Found, device: str = "cpu", progress: Progress | None = None, precision: str = "float32"
+    ) -> TextToSpeech:
         """Load the weights of a found model.
 
         Raises:
             InputError: see `loading.load_tts`.
         """
-        return TextToSpeech(found.info, load_tts(found, device, progress))
+        return TextToSpeech(found.info, load_tts(found, device, progress, precision))
 
     @property
     def weights_bytes(self) -> int:

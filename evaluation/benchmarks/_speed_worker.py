@@ -1,4 +1,4 @@
-"""One system in a process of its own: `python -m evaluation.benchmarks._speed_worker ours|peer FOLDER`.
+"""One system in a process of its own: `python -m evaluation.benchmarks._speed_worker ours|peer FOLDER PRECISION`.
 
 Reads one JSON object a line from stdin, {"streams": n, "seed": s}, speaks, and answers with one JSON object a line.
 """
@@ -39,10 +39,10 @@ def _timed(chunks: Any, sample_rate: int, start: float) -> dict[str, float]:
 class Ours:
     """calm_core, as `load` gives it."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, precision: str):
         import calm_core
 
-        self._tts = calm_core.load(str(folder / "config.yaml"))
+        self._tts = calm_core.load(str(folder / "config.yaml"), precision=precision)
         self._voice = self._tts.voice(folder / "voice.wav")
         self.weights_mb = self._tts.weights_bytes / 1e6
 
@@ -91,8 +91,8 @@ def run(system: System, streams: int, seed: int) -> dict[str, float]:
 
 def main() -> None:
     """Load, answer with the memory in use, then obey."""
-    kind, folder = sys.argv[1], Path(sys.argv[2])
-    system: System = Ours(folder) if kind == "ours" else Peer(folder)
+    kind, folder, precision = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+    system: System = Ours(folder, precision) if kind == "ours" else Peer(folder)
     system.speak(0)
     resident = _resident_mb()
     print(json.dumps({"weights_mb": system.weights_mb, "resident_mb": resident}), flush=True)

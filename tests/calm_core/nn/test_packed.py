@@ -51,3 +51,13 @@ def test_the_row_decoder_equals_the_decoder_whole_in_pieces_and_in_company() -> 
     hop = 120
     torch.testing.assert_close(together[:1], expected[:1, : 3 * hop], atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(together[1:], expected[1:, 4 * hop : 7 * hop], atol=1e-6, rtol=1e-5)
+
+
+def test_bfloat16_rounds_and_halves_the_memory() -> None:
+    torch.manual_seed(0)
+    plain = nn.Linear(96, 80).requires_grad_(False)
+    packed = linear(plain.weight, plain.bias, torch.bfloat16)
+    assert isinstance(packed, PackedLinear) and packed.weight_bytes == 96 * 80 * 2
+    x = torch.randn(3, 96)
+    assert packed(x).dtype == torch.float32
+    torch.testing.assert_close(packed(x), plain(x), atol=0.03, rtol=0.03)
