@@ -27,7 +27,7 @@ def test_the_loss_reaches_every_weight_and_repeats_with_its_seed(kind: str, monk
 
 
 @pytest.mark.parametrize("kind", HEADS)
-def test_the_loss_is_the_same_inside_autocast(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_autocast_changes_the_loss_little_and_its_tangents_not_at_all(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LSDHead, "off_diagonal_probability", 1.0)
     head = HEADS[kind](6, 10, 16, 2)
     randomise(head)
@@ -35,7 +35,10 @@ def test_the_loss_is_the_same_inside_autocast(kind: str, monkeypatch: pytest.Mon
     plain = head.loss(z, target, generator())
     with torch.autocast("cpu", torch.bfloat16):
         cast = head.loss(z, target, generator())
-    assert torch.equal(plain.total, cast.total)
+    assert cast.total.dtype == torch.float32
+    torch.testing.assert_close(plain.total, cast.total, rtol=0.02, atol=0.0)
+    if kind == "lsd":
+        assert torch.equal(plain.parts["lsd"], cast.parts["lsd"])
 
 
 @pytest.mark.parametrize("kind", HEADS)
