@@ -26,6 +26,7 @@ _SAME = str.maketrans(
         **dict.fromkeys("‘’‚‛′ʼ＇", "'"), **dict.fromkeys("“”„‟«»″＂", '"'), **dict.fromkeys("‐‑‒﹣－", "-"),
         "–": "-", "—": " — ", "―": " — ", "…": "...", "⁄": "/", "∕": "/", "−": "-", "ø": "o", "Ø": "O", "ł": "l",
         "Ł": "L", "đ": "d", "Đ": "D", "ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "þ": "th", "ð": "th",
+        "ı": "i", "ŋ": "ng", "Ŋ": "Ng", "ə": "e", "ħ": "h", "ŧ": "t", "ſ": "s",
     }
 )  # fmt: skip
 _LONGEST_RUN = 100  # characters without a space; longer ones are cut, since nobody says them
@@ -76,26 +77,40 @@ def _tidy(text: str) -> str:
     return re.sub(r"([(\[])\s+", r"\1", text).strip(" ,;")
 
 
-def _spoken_script(text: str, original: str, language: str) -> str:
-    """Drop letters of other scripts.
+def _is_latin(character: str) -> bool:
+    """Whether a letter is one of a to z, perhaps with marks."""
+    base = unicodedata.normalize("NFKD", character)[0]
+    return base.isascii() and base.isalpha()
+
+
+def _check_script(text: str, original: str, language: str) -> None:
+    """Refuse a text that is mostly in another script, or has neither letter nor digit.
 
     Raises:
-        InputError: They are more than half of the letters, or no letter is left.
+        InputError: It is.
     """
-    letters = [c for c in text if c.isalpha()]
-    latin = sum("LATIN" in unicodedata.name(c, "") for c in letters)
+    letters = [c for c in text if c.isalpha() and c not in _KEPT]
+    foreign = [c for c in letters if not _is_latin(c)]
     shown = original.strip()[:30]
-    if letters and latin < len(letters) / 2:
-        script = unicodedata.name(
-            next(c for c in letters if "LATIN" not in unicodedata.name(c, "")), "another"
-        ).split()[0]
+    if len(foreign) > len(letters) / 2:
+        script = unicodedata.name(foreign[0], "another").split()[0].title()
         raise InputError(
-            f"The text {shown!r} is in {script.title()} script and this model reads {LANGUAGES[language]}; "
+            f"The text {shown!r} is in {script} script and this model reads {LANGUAGES[language]}; "
             f"write it in Latin letters."
         )
-    if not letters:
+
+
+def _latin_only(text: str, original: str) -> str:
+    """Drop letters that nothing could read.
+
+    Raises:
+        InputError: No other letter is there.
+    """
+    kept = "".join(c if not c.isalpha() or _is_latin(c) else " " for c in text)
+    if not any(c.isalpha() for c in kept):
+        shown = original.strip()[:30]
         raise InputError(f"The text {shown!r} has no word that can be spoken; write at least one word or number.")
-    return "".join(c if not c.isalpha() or "LATIN" in unicodedata.name(c, "") else " " for c in text)
+    return kept
 
 
 def _foreign(text: str, language: str) -> str:
@@ -134,5 +149,6 @@ def normalise(text: str, language: str = "en") -> str:
             f"There are no reading rules for the language {language!r}; use one of {', '.join(LANGUAGES)}."
         )
     cleaned = clean(text, language)
+    _check_script(cleaned, text, language)
     spoken = english(cleaned) if language == "en" else _foreign(cleaned, language)
-    return _tidy(_spoken_script(spoken, text, language))
+    return _tidy(_latin_only(spoken, text))

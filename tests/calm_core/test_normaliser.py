@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from calm_core.errors import InputError
 from calm_core.text import normalise
 from calm_core.text.english import roman
+from calm_core.text.pronunciation import phonemize
 
 CASES = [
     ("I have 5 cats.", "I have five cats."),
@@ -186,6 +187,7 @@ def test_numbers_of_other_languages(language: str, written: str, said: str) -> N
         ("Привет, мир", "Cyrillic script and this model reads English"),
         ("你好世界", "script and this model reads English"),
         ("مرحبا", "Arabic script"),
+        ("Привет 12345678901", "Cyrillic script"),
     ],
 )
 def test_unspeakable_text_is_refused(text: str, words: str) -> None:
@@ -208,6 +210,7 @@ def test_roman_numerals() -> None:
 @given(
     st.text(alphabet=st.sampled_from("aAbZ 0123456789.,:;-/$%°'\"?!()#&@+=*\n½éІ😀"), max_size=40)
     | st.text(max_size=40)
+    | st.text(alphabet=st.characters(categories=("Lu", "Ll", "Lo", "Lm", "Nl", "No")), max_size=10)
 )
 def test_any_text_gives_words_or_a_sentence_about_it(text: str) -> None:
     try:
@@ -217,6 +220,7 @@ def test_any_text_gives_words_or_a_sentence_about_it(text: str) -> None:
         return
     assert said.strip() and not any(c.isdigit() for c in said)
     assert all(c.isprintable() for c in said)
+    assert phonemize(said)  # whatever passes here is never refused while somebody listens
     assert re.findall("[^\\W_]+", normalise(said)) == re.findall("[^\\W_]+", said)
 
 
