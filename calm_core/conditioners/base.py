@@ -20,6 +20,8 @@ class TextConditioner(nn.Module):
     kind: ClassVar[str]
     # Whether `speed` other than 1 can be honoured.
     native_speed: ClassVar[bool] = False
+    # Whether texts are to be written the way they are said before `split`.
+    normalises: bool = True
 
     def split(self, text: str, max_tokens: int | None = None) -> list[str]:
         """Pieces of `text`, in order, each fit for `condition`.

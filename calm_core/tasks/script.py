@@ -8,31 +8,27 @@ from calm_core.scheduler import Segment, Silence
 from calm_core.text.chunking import Pause, check_length, split_pauses
 from calm_core.text.normaliser import normalise
 
-MAX_CHARACTERS = 50_000
-
 
 def write_script(text: str, conditioner: TextConditioner, language: str) -> list[Segment]:
-    """Cut a text into segments: marked pauses, and pieces written the way they are said.
+    """Cut a text into segments.
 
     Args:
-        text: as the caller wrote it, with `[pause 0.5s]` where wanted.
+        text: as the caller wrote it, with `[pause 0.5s]` where silence is wanted.
         conditioner: of the model that will speak.
         language: ISO 639-1 code of the model.
 
     Raises:
-        InputError: the text is empty, too long or has nothing that can be spoken, or a pause mark
-            is faulty.
+        InputError: the text is empty, too long or has nothing that can be spoken.
     """
-    check_length(text, MAX_CHARACTERS)
+    check_length(text)
     segments: list[Segment] = []
-    spoken = False
     for part in split_pauses(text):
         if isinstance(part, Pause):
             segments.append(Silence(part.seconds))
-        elif any(c.isalnum() for c in part):
-            segments += conditioner.split(normalise(part, language))
-            spoken = True
-    if not spoken:
-        normalise(" ".join(text.split()), language)  # says what is wrong with a text without words
-        raise InputError("The text has only pauses; write at least one word.")
+            continue
+        if not any(character.isalnum() for character in part):
+            continue
+        segments += conditioner.split(normalise(part, language) if conditioner.normalises else part)
+    if not any(isinstance(segment, str) for segment in segments):
+        raise InputError(f"The text {text.strip()[:40]!r} has no word that can be spoken; write at least one word.")
     return segments
