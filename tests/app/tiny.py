@@ -23,7 +23,7 @@ CODEC = {
     "kind": "vae",
     "seanet": SEANET,
     "transformer": TRANSFORMER,
-    "quantizer": {"dimension": 8, "output_dimension": 32},
+    "quantizer": {"dimension": 32, "output_dimension": 32},
 }
 CHARACTERS = " abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,;:!?'-"
 
@@ -83,7 +83,8 @@ def make_codec(folder: Path) -> Path:
     config = parse_config(data, "tiny codec")
     assert isinstance(config, CodecModelConfig)
     torch.manual_seed(0)
-    save_file(build_codec(config.codec).state_dict(), folder / "model.safetensors")
+    weights = build_codec(config.codec).state_dict()
+    save_file({f"codec.{name}": tensor for name, tensor in weights.items()}, folder / "model.safetensors")
     return folder
 
 
