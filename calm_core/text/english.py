@@ -27,7 +27,7 @@ from calm_core.text.english_words import (
 )
 
 Match = re.Match[str]
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|(?<!\w)\.\d+"
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _FULL_MONTHS = list(dict.fromkeys(MONTHS.values()))
 _YEAR_CUES = (
@@ -259,6 +259,7 @@ _OPERATORS = {
     "≠": "is not",
     "^": "to the power of",
 }
+_EVERYWHERE = re.escape("".join(sign for sign in _OPERATORS if sign not in "<>"))  # others need room around them
 _UNIT_NAMES = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
 _SIGNS = "".join(CURRENCIES)
 _SCALE_NAMES = "|".join(sorted(SCALES, key=len, reverse=True))
@@ -322,6 +323,7 @@ _RULES: list[tuple[str, Callable[[Match], str]]] = [
     (r"\b(w/o)\b", lambda _: "without"),
     (r"\bw/(?=\s)", lambda _: "with"),
     # numbers
+    (r"(?<=[A-Za-z]\.)(?=\d)", lambda _: " "),
     (r"\b([CF])#", lambda m: f"{m[1]} sharp"),
     (r"#(?=\d)", lambda _: "number "),
     (r"#(?=[A-Za-z])", lambda _: "hashtag "),
@@ -329,11 +331,14 @@ _RULES: list[tuple[str, Callable[[Match], str]]] = [
     (r"\b\d+(?:\.\d+){2,}\b", lambda m: " point ".join(say.cardinal(part) for part in m[0].split("."))),
     (rf"(?i)(\b(?:{_YEAR_CUES}) )?(?<![\d,.])\b(1\d{{3}}|20\d\d)\b(?![\d,]*\d|\.\d)(\s+[a-z]+\b)?", _maybe_year),
     (r"~\s?(?=\d)", lambda _: "about "),
-    (rf"(?<=[\w)])\s*([{re.escape(''.join(_OPERATORS))}])\s*(?=[\w(.-])", lambda m: f" {_OPERATORS[m[1]]} "),
+    (r"(?<=[\w)])(?: ([<>]) |([<>]))(?=\d)|(?<=[\w)]) ([<>]) (?=[a-z]\b)",
+     lambda m: f" {_OPERATORS[m[1] or m[2] or m[3]]} "),
+    (rf"(?<=[\w)])\s*([{_EVERYWHERE}])\s*(?=[\w(.-])", lambda m: f" {_OPERATORS[m[1]]} "),
     (r"(?<=\d)\s?[xX]\s?(?=\d)", lambda _: " by "),
     (r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", lambda _: " "),
     (rf"(?:{_NUMBER})", lambda m: say.decimal(m[0])),
     # symbols
+    (r"\b([A-Z]+)/([A-Z])\b", lambda m: f"{m[1]} {m[2]}"),
     (r"\band/or\b", lambda _: "and or"),
     (r"/(?=(?:month|year|day|hour|week|person|minute|second|night|mile|kilo|page)\b)", lambda _: " per "),
     (r"/yr\b", lambda _: " per year"),

@@ -107,7 +107,7 @@ SYMBOLS = {
     "®": " registered ", "™": " trademark ", "°": " degrees ", "№": " number ", "•": ", ", "·": " ", "→": " to ",
     "←": " from ", "×": " times ", "÷": " divided by ", "√": " square root of ", "∞": " infinity ", "π": " pi ",
     "µ": " micro ", "$": " dollars ", "€": " euros ", "£": " pounds ", "¥": " yen ", "²": " squared ", "³": " cubed ",
-    "<": " less than ", ">": " greater than ", "≤": " at most ", "≥": " at least ", "≈": " about ",
+    "<": " ", ">": " ", "≤": " at most ", "≥": " at least ", "≈": " about ",
     "±": " plus or minus ", "*": " ", "#": " ", "_": " ", "~": " ", "^": " ", "`": " ", "|": ", ", "\\": " ",
     "{": " ", "}": " ", "¿": " ", "¡": " ",
 }  # fmt: skip

@@ -60,6 +60,8 @@ def clean(text: str, language: str = "en") -> str:
     text = re.sub(r"(?m)^[ \t]*(?:[-*•+]|#{1,6})[ \t]+", "", text)  # list and heading marks
     text = re.sub(r"([^\s.!?…:;,\"')])[\"')]*[ \t]*\n\s*\n\s*", r"\1. ", text)
     text = re.sub(r"(?<!\S)(?:[:;=]-?[()DPp|]|<3)(?!\w)", " ", text)  # emoticons
+    text = re.sub(r"[-=]+>|<[-=]+|[=_*#~<>|+]{3,}|\.?-{3,}", " — ", text)  # arrows and rules
+    text = text.replace("==", "=")
     text = re.sub(r"(\*\*|__|\*|`)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
     text = " ".join(text.split())
     return re.sub(rf"(\S{{{_LONGEST_RUN}}})(?=\S)", r"\1 ", text)
@@ -74,7 +76,7 @@ def _tidy(text: str) -> str:
     text = re.sub(r"\s+([,.;:!?)\]])", r"\1", " ".join(text.split()))
     text = re.sub(r"([.!?])\s*,", r"\1", text)
     text = re.sub(r"(?<=[A-Za-z])([,;:])(?=[A-Za-z])|(?<=[a-z])([.!?])(?=[A-Z][a-z])", r"\1\2 ", text)
-    return re.sub(r"([(\[])\s+", r"\1", text).strip(" ,;")
+    return re.sub(r"([(\[])\s+", r"\1", text).strip(" ,;—")
 
 
 def _is_latin(character: str) -> bool:
