@@ -126,6 +126,20 @@ def test_real_speakers_are_told_apart(capsys: pytest.CaptureFixture[str]) -> Non
     assert row["clips"] == 2 and row["rank1"] == 100.0 and row["cosine"] > row["nearest_other"]
 
 
+@pytest.mark.flite
+def test_the_bundled_models_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bundled", "intelligibility", "--limit", "2", "--processes", "1", "--json"]) == 0
+    rows = {row["system"]: row for row in json.loads(capsys.readouterr().out)["rows"] if row["voice"] == "all"}
+    assert list(rows) == ["source", "codec", "model"]
+    assert all(row["sentences"] == 2 for row in rows.values())
+    assert main(["bundled", "cloning", "--systems", "model", "--speakers", "2", "--per-speaker", "1", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["clips"] == 2 and row["cosine"] > 0.3
+    assert main(["bundled", "codec", "--limit", "2", "--json"]) == 0
+    figures = {row["figure"]: row["mean"] for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert figures["stoi"] > 0.6 and figures["speaker_similarity"] > 0.3
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
