@@ -1,10 +1,12 @@
 """A causal, streaming VAE codec that works on spectrogram frames instead of samples.
 
     wave -> STFT frames (100 Hz) -> ConvNeXt -> /2 -> ConvNeXt -> /4 -> Transformer -> mean, log-variance (12.5 Hz)
-    latents (12.5 Hz) -> Transformer -> x4 -> ConvNeXt -> x2 -> ConvNeXt -> magnitude, phase (100 Hz) -> iSTFT -> wave
+    latents (12.5 Hz) -> Transformer -> x4 -> ConvNeXt -> x2 -> ConvNeXt -> pitch and two filters (100 Hz)
+    pitch -> pulses, noise (codecs.excitation) -> STFT x filters -> iSTFT -> wave
 
-The Mimi VAE of CALM convolves at the sample rate; a spectral front and an inverse-STFT head (as in Vocos, Siuzdak
-2023) do the work of its outer layers with a matrix product, which trains several times faster without a GPU.
+The Mimi VAE of CALM convolves at the sample rate; a spectral front and an inverse-STFT head do the work of its outer
+layers with a matrix product, which trains several times faster without a GPU. The head does not invent its phases as
+Vocos (Siuzdak 2023) does: it filters pulses and noise, which fits speech alone, and speech is what this codec is for.
 ConvNeXt blocks: Liu et al. 2022, made causal.
 
 Timing. Analysis frame t ends with sample (t + 1) hop and so does synthesis frame t. A synthesised sample is complete
@@ -17,6 +19,7 @@ Shapes: B rows, S samples, T latent frames, D latent dimensions; inside, feature
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -25,11 +28,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from calm_core.codecs.base import Codec
+from calm_core.codecs.excitation import Excitation, windows
 from calm_core.config import SpectralConfig
 from calm_core.nn.transformer import Transformer
 from calm_core.state import State, child, read, write
 
 States = State | Sequence[State] | None
+
+# Points at which the filters are predicted; between them they are straight lines in decibels.
+PULSE_POINTS, NOISE_POINTS = 161, 81
+LOWEST_PITCH, HIGHEST_PITCH = 50.0, 550.0  # Hz
 
 
 def causal_window(x: Tensor, length: int, state: States, name: str) -> Tensor:
@@ -166,7 +174,13 @@ class SpectralDecoder(nn.Module):
         self.up_fine = nn.Linear(widths[1], self.strides[0] * widths[0])
         self.fine = Stack(widths[0], depths[0], *block)
         self.norm = nn.LayerNorm(widths[0])
-        self.output = nn.Linear(widths[0], 3 * (self.n_fft // 2 + 1))
+        self.pitch = nn.Linear(widths[0], 1)
+        self.filters = nn.Linear(widths[0], 3 * PULSE_POINTS + NOISE_POINTS)
+        nn.init.constant_(self.pitch.bias, math.log(140.0))
+        # Quiet at first, pulses in phase, noise softer than pulses.
+        start = torch.tensor([-3.5, 1.0, 0.0]).repeat_interleave(PULSE_POINTS)
+        self.filters.bias.data.copy_(torch.cat([start, torch.full((NOISE_POINTS,), -5.0)]))
+        self.excitation = Excitation(config.sample_rate, self.hop, self.n_fft - self.hop)
 
     def init_state(self, batch_size: int = 1, device: torch.device | None = None) -> State:
         """The state of `batch_size` streams before their first latent."""
@@ -174,23 +188,48 @@ class SpectralDecoder(nn.Module):
             "transformer": self.transformer.init_state(batch_size, device=device),
             "middle": self.middle.init_state(batch_size, device),
             "fine": self.fine.init_state(batch_size, device),
+            "excitation": self.excitation.init_state(batch_size, device),
             "tail": torch.zeros(batch_size, self.n_fft // self.hop - 1, self.hop, device=device),
         }
 
-    def forward(self, latents: Tensor, state: States = None) -> Tensor:
-        """`latents [B, T, D]` to `[B, frame_size T]` samples, `n_fft - hop` samples late."""
+    def forward(self, latents: Tensor, state: States = None, pitch: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Sound of `latents [B, T, D]`.
+
+        Args:
+            latents: The next T frames.
+            state: Updated in place; None decodes from the beginning.
+            pitch: `[B, F]` in Hz, one value a hop, to be used instead of the predicted one (training).
+
+        Returns:
+            `[B, frame_size T]` samples, `n_fft - hop` samples late, and the predicted natural-log pitch `[B, F]`.
+        """
         x = self.transformer(self.input(latents), child(state, "transformer"))
         x = self.middle(self.up_middle(x).unflatten(-1, (self.strides[1], -1)).flatten(1, 2), child(state, "middle"))
         x = self.fine(self.up_fine(x).unflatten(-1, (self.strides[0], -1)).flatten(1, 2), child(state, "fine"))
-        x = self.output(self.norm(x))
+        x = self.norm(x)
         with torch.autocast(x.device.type, enabled=False):
-            level, real, imaginary = x.float().chunk(3, dim=-1)
-            direction = torch.rsqrt(real.square() + imaginary.square() + 1e-6)
-            magnitude = torch.exp(level.clamp(max=6.0)) * direction
+            log_pitch = self.pitch(x.float()).squeeze(-1)
+        filters = self.filters(x)
+        with torch.autocast(x.device.type, enabled=False):
+            if pitch is None:
+                pitch = log_pitch.detach().exp().clamp(LOWEST_PITCH, HIGHEST_PITCH)
+            pulses, noise = self.excitation(pitch, child(state, "excitation"))
             window = torch.hann_window(self.n_fft, device=x.device)
-            window = window * (self.hop / window.square().sum())
-            frames = torch.fft.irfft(torch.complex(magnitude * real, magnitude * imaginary)) * window
-            return self.overlap_add(frames, state)
+            pulse_filter, noise_filter = self._responses(filters.float())
+            spectrum = windows(pulses, self.n_fft, self.hop, window) * pulse_filter
+            spectrum = spectrum + windows(noise, self.n_fft, self.hop, window) * noise_filter
+            frames = torch.fft.irfft(spectrum) * (window * (self.hop / window.square().sum()))
+            return self.overlap_add(frames, state), log_pitch
+
+    def _responses(self, filters: Tensor) -> tuple[Tensor, Tensor]:
+        """Complex response for the pulses and real response for the noise, each `[B, F, bins]`."""
+        bins = self.n_fft // 2 + 1
+        pulse, noise = filters.split([3 * PULSE_POINTS, NOISE_POINTS], dim=-1)
+        pulse = F.interpolate(pulse.unflatten(-1, (3, -1)).flatten(0, 1), bins, mode="linear", align_corners=True)
+        level, real, imaginary = pulse.unflatten(0, filters.shape[:2]).unbind(2)
+        magnitude = torch.exp(level.clamp(max=6.0)) * torch.rsqrt(real.square() + imaginary.square() + 1e-6)
+        loudness = F.interpolate(noise, bins, mode="linear", align_corners=True).clamp(max=6.0).exp()
+        return torch.complex(magnitude * real, magnitude * imaginary), loudness
 
     def overlap_add(self, frames: Tensor, state: States) -> Tensor:
         """The sum of `frames [B, F, n_fft]`, one a hop: `[B, F hop]`, beginning where the first frame begins.
@@ -241,4 +280,4 @@ class SpectralCodec(Codec):
 
     def decode(self, latents: Tensor, state: States = None) -> Tensor:
         """Waves `[B, 1, T frame_size]` of `latents [B, T, D]`, `delay` samples late."""
-        return self.decoder(latents, state)[:, None]
+        return self.decoder(latents, state)[0][:, None]

@@ -58,12 +58,20 @@ class ProjectedTransformer(nn.Module):
         return self.output_projs[0](self.transformer(x, state))
 
 
-class Resample(nn.Module):
-    """Holder that gives a resampling convolution the name it has in released checkpoints."""
+class Downsample(nn.Module):
+    """Holder that gives a convolution the name it has in released checkpoints."""
 
-    def __init__(self, name: str, layer: nn.Module):
+    def __init__(self, conv: CausalConv1d):
         super().__init__()
-        self.add_module(name, layer)
+        self.conv = conv
+
+
+class Upsample(nn.Module):
+    """Holder that gives a transposed convolution the name it has in released checkpoints."""
+
+    def __init__(self, convtr: CausalConvTranspose1d):
+        super().__init__()
+        self.convtr = convtr
 
 
 class LatentProjection(nn.Module):
@@ -76,6 +84,7 @@ class LatentProjection(nn.Module):
             self.logvar_proj = nn.Conv1d(encoder_width, dimension, 1)
             nn.init.zeros_(self.logvar_proj.weight)
             # A wide posterior at the start drowns the signal: begin with a deviation of exp(-2).
+            assert self.logvar_proj.bias is not None
             nn.init.constant_(self.logvar_proj.bias, -4.0)
 
 
@@ -98,7 +107,8 @@ class VAECodec(Codec):
         )
         decoder_seanet = config.decoder_seanet or config.seanet
         self.encoder = SEANetEncoder(**config.seanet.model_dump())
-        self.decoder = SEANetDecoder(**decoder_seanet.model_dump())
+        # Given up for `rows` by `optimise`.
+        self.decoder: SEANetDecoder | None = SEANetDecoder(**decoder_seanet.model_dump())
         self.encoder_transformer = ProjectedTransformer(config.transformer)
         self.decoder_transformer = ProjectedTransformer(config.decoder_transformer or config.transformer)
         self.stride = round(self.frame_size / math.prod(config.seanet.ratios))
@@ -109,7 +119,8 @@ class VAECodec(Codec):
             self.encoder_dim if config.variational else None,
         )
         self.rows: Rows | None = None
-        self.downsample = self.upsample = None
+        self.downsample: Downsample | None = None
+        self.upsample: Upsample | None = None
         if self.stride > 1:
             down = CausalConv1d(width, self.encoder_dim, 2 * self.stride, self.stride, bias=False, replicate=True)
             up = CausalConvTranspose1d(
@@ -120,8 +131,8 @@ class VAECodec(Codec):
                 groups=decoder_seanet.dimension,
                 bias=False,
             )
-            self.downsample = Resample("conv", down)
-            self.upsample = Resample("convtr", up)
+            self.downsample = Downsample(down)
+            self.upsample = Upsample(up)
 
     def encode(self, wave: Tensor) -> Tensor:
         """Mean latents [B, ceil(N / frame_size), encoder_dim] of wave [B, 1, N]."""
@@ -148,7 +159,7 @@ class VAECodec(Codec):
             "decoder": decoder.init_state(batch_size, device),
         }
         if upsample is not None:
-            layer = upsample.convtr if isinstance(upsample, Resample) else upsample
+            layer = upsample.convtr if isinstance(upsample, Upsample) else upsample
             state["upsample"] = layer.init_state(batch_size, device)
         return state
 
@@ -162,23 +173,23 @@ class VAECodec(Codec):
         if self.upsample is not None:
             x = self.upsample.convtr(x, child(state, "upsample"))
         x = self.decoder_transformer(x, child(state, "transformer"))
+        assert self.decoder is not None
         return self.decoder(x, child(state, "decoder"))
 
     def optimise(self, dtype: torch.dtype = torch.float32) -> None:
         """Rearrange the weights for inference on the CPU (see `nn.packed`); afterwards the codec cannot be saved."""
         up = self.upsample
+        assert self.decoder is not None
         if RowDecoder.fits(self.decoder) and (up is None or RowUpsample.fits(up.convtr)):
             self.rows = Rows(self.quantizer.output_proj.weight[:, :, 0], up, self.decoder, dtype)
-            self.decoder = self.upsample = None  # type: ignore[assignment]
+            self.decoder = self.upsample = None
         pack(self, dtype)
 
 
 class Rows(nn.Module):
     """The convolutions of the decoder over rows of time (see `nn.seanet_rows`)."""
 
-    def __init__(
-        self, projection: Tensor, upsample: Resample | None, decoder: SEANetDecoder, dtype: torch.dtype
-    ):
+    def __init__(self, projection: Tensor, upsample: Upsample | None, decoder: SEANetDecoder, dtype: torch.dtype):
         super().__init__()
         self.projection = linear(projection, None, dtype)
         self.upsample = None if upsample is None else RowUpsample(upsample.convtr)

@@ -101,10 +101,7 @@ def _cut_after(
             starts.append(index)
         after_mark = False
     bounds = [*starts, len(tokens)]
-    return [
-        (stop - start, tokenizer.decode(list(tokens[start:stop])))
-        for start, stop in pairwise(bounds)
-    ]
+    return [(stop - start, tokenizer.decode(list(tokens[start:stop]))) for start, stop in pairwise(bounds)]
 
 
 def _inside_number(tokens: Sequence[int], index: int, tokenizer: Tokenizer) -> bool:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from calm_core.errors import InputError
+from calm_core.weights import read_tensors
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -88,3 +89,16 @@ def load(
         if state.exists():  # a checkpoint carried without its optimizer starts the moments anew
             _restore_optimizer(optimizer, load_file(state))
     return step, extra
+
+
+def load_fitting(module: nn.Module, path: Path) -> None:
+    """Take from a safetensors file every tensor that has a place of the same shape; the rest of `module` stays.
+
+    Raises:
+        InputError: The file is missing or damaged, or nothing in it fits.
+    """
+    mine = module.state_dict()
+    theirs = {k: v for k, v in read_tensors(path).items() if k in mine and v.shape == mine[k].shape}
+    if not theirs:
+        raise InputError(f"Nothing in {path} fits this recipe's model; start_from needs weights of the same kind.")
+    module.load_state_dict(mine | {k: v.to(mine[k].dtype) for k, v in theirs.items()})

@@ -9,25 +9,29 @@ from torch import Tensor, nn
 
 from calm_core.codecs.base import Codec
 from calm_core.codecs.discriminators import Discriminators, discriminator_loss, generator_losses
-from calm_core.codecs.spectral import SpectralCodec
+from calm_core.codecs.excitation import hold_unvoiced
+from calm_core.codecs.spectral import HIGHEST_PITCH, LOWEST_PITCH, SpectralCodec
 from calm_core.training import checkpoint
-from calm_core.training.data import Corpus
+from calm_core.training.data import Corpus, Row
 from calm_core.training.ema import EMA
 from calm_core.training.losses import MultiScaleMel, kl_to_standard_normal
+from calm_core.training.pitch import corpus_pitch
 from calm_core.training.recipes import CodecRecipe
 
 
 class _Autoencode(nn.Module):
     """One differentiable pass, so that a distributed wrapper sees a single forward."""
 
-    def __init__(self, codec: Codec):
+    def __init__(self, codec: SpectralCodec):
         super().__init__()
         self.codec = codec
 
-    def forward(self, wave: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, wave: Tensor, noise: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         mean, log_variance = self.codec.posterior(wave[:, None])
         latents = mean + noise * torch.exp(0.5 * log_variance)  # the reparameterised posterior sample
-        return self.codec.decode(latents)[:, 0], mean, log_variance
+        # The true pitch drives the pulses: the sound then teaches the filters alone, and the pitch has its own loss.
+        made, log_pitch = self.codec.decoder(latents, pitch=pitch)
+        return made, log_pitch, mean, log_variance
 
 
 class CodecTrainer:
@@ -38,6 +42,8 @@ class CodecTrainer:
         self.accelerator = accelerator
         torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
         codec = SpectralCodec(recipe.model)
+        if recipe.start_from is not None:
+            checkpoint.load_fitting(codec, recipe.start_from)
         discriminators = Discriminators(channels=recipe.discriminator_channels)
         self.length = round(recipe.crop_seconds * codec.sample_rate / codec.frame_size) * codec.frame_size
         self.frames = self.length // codec.frame_size
@@ -45,6 +51,11 @@ class CodecTrainer:
         self.mel = MultiScaleMel(codec.sample_rate).to(accelerator.device)
         self.training = Corpus(recipe.corpus, "train")
         self.valid = Corpus(recipe.corpus, "valid")
+        if accelerator.is_main_process:
+            corpus_pitch(recipe.corpus)
+        accelerator.wait_for_everyone()
+        self.pitches = {name: hold_unvoiced_pair(p.float()) for name, p in corpus_pitch(recipe.corpus).items()}
+        self.hop = recipe.model.hop
         s = recipe.schedule
         optimizers = {
             "codec_optimizer": torch.optim.AdamW(
@@ -68,14 +79,19 @@ class CodecTrainer:
         """One step of the discriminators (once they have joined) and one of the codec."""
         recipe, accelerator = self.recipe, self.accelerator
         count = max(1, self.schedule.batch // accelerator.num_processes)
-        wave = self.training.crops(count, self.length, generator).to(accelerator.device)
+        wave, origins = self.training.crops(count, self.length, self.hop, generator)
+        wave, (pitch, voiced) = wave.to(accelerator.device), self.pitch_of(origins)
         noise = torch.randn(count, self.frames, self.codec.latent_dim, generator=generator).to(accelerator.device)
         with accelerator.autocast():
-            delayed, mean, log_variance = self.autoencode(wave, noise)
+            delayed, log_pitch, mean, log_variance = self.autoencode(wave, noise, pitch)
         # The decoder runs `delay` samples late; its run-in is not judged.
         made, target = delayed[:, self.delay :], wave[:, : wave.shape[1] - self.delay]
-        parts = {"mel": self.mel(made, target), "kl": kl_to_standard_normal(mean, log_variance)}
-        total = recipe.mel_weight * parts["mel"] + recipe.kl_weight * parts["kl"]
+        parts = {
+            "mel": self.mel(made, target),
+            "kl": kl_to_standard_normal(mean, log_variance),
+            "pitch": ((log_pitch - pitch.log()).abs() * voiced).sum() / voiced.sum().clamp(min=1),
+        }
+        total = recipe.mel_weight * parts["mel"] + recipe.kl_weight * parts["kl"] + recipe.pitch_weight * parts["pitch"]
         if step >= recipe.adversarial_from:
             with accelerator.autocast():
                 real = self.discriminators(target)
@@ -94,6 +110,21 @@ class CodecTrainer:
         self.codec_optimizer.step()
         self.ema.update(self.codec, step)
         return {name: value.detach() for name, value in parts.items()}
+
+    def pitch_of(self, origins: list[tuple[Row, int]]) -> tuple[Tensor, Tensor]:
+        """Pitch in Hz and voicing (0 or 1) of every hop of the decoder's output, each `[B, F]`.
+
+        Output runs `delay` samples late, and a hop's pitch is the one reached at its end: hop t of a piece that begins
+        at sample s hears the pitch at s + (t + 1) hop - delay.
+        """
+        hops, late = self.length // self.hop, self.delay // self.hop - 1
+        rows = []
+        for row, start in origins:
+            values = self.pitches[row.id]
+            index = (torch.arange(hops) + start // self.hop - late).clamp(0, values.shape[1] - 1)
+            rows.append(values[:, index])
+        pitch, voiced = torch.stack(rows, dim=1).to(self.accelerator.device)
+        return pitch, voiced
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -117,3 +148,8 @@ def write_sample(path: Path, samples: Tensor, sample_rate: int) -> None:
     """Write samples `[T]` for listening."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sf.write(path, samples.float().clamp(-1, 1).cpu().numpy(), sample_rate)
+
+
+def hold_unvoiced_pair(pitch: Tensor) -> Tensor:
+    """`[2, F]`: pitch with its unvoiced stretches bridged, and 1 where it was voiced."""
+    return torch.stack([hold_unvoiced(pitch).clamp(LOWEST_PITCH, HIGHEST_PITCH), (pitch > 0).float()])

@@ -49,6 +49,7 @@ class Corpus:
         self.rows = [row for row in rows if row.split == split]
         if not self.rows:
             raise InputError(f"The corpus in {folder} has no utterances of the split {split!r}.")
+        self.sample_rate = sf.info(folder / self.rows[0].shard).samplerate
         self._shards: dict[str, np.ndarray] = {}
 
     def audio(self, row: Row) -> Tensor:
@@ -58,14 +59,29 @@ class Corpus:
         samples = self._shards[row.shard][row.start : row.start + row.samples]
         return torch.from_numpy(samples.astype(np.float32) / 32768.0)
 
-    def crops(self, count: int, length: int, generator: torch.Generator) -> Tensor:
-        """`[count, length]` random pieces of random utterances; short utterances are padded with silence."""
+    def crops(
+        self, count: int, length: int, grid: int, generator: torch.Generator
+    ) -> tuple[Tensor, list[tuple[Row, int]]]:
+        """Random pieces of random utterances.
+
+        Args:
+            count: B.
+            length: Samples of a piece; short utterances are padded with silence.
+            grid: Pieces begin at a multiple of this many samples.
+            generator: Source of the draws.
+
+        Returns:
+            `[B, length]`, and the row and first sample of every piece.
+        """
         batch = torch.zeros(count, length)
-        for index in torch.randint(len(self.rows), (count,), generator=generator).tolist():
-            count -= 1
+        origins: list[tuple[Row, int]] = []
+        for place, index in zip(
+            batch, torch.randint(len(self.rows), (count,), generator=generator).tolist(), strict=True
+        ):
             wave = self.audio(self.rows[index])
-            room = wave.numel() - length
-            start = int(torch.randint(max(room, 0) + 1, (1,), generator=generator))
+            room = max(wave.numel() - length, 0) // grid
+            start = grid * int(torch.randint(room + 1, (1,), generator=generator))
             piece = wave[start : start + length]
-            batch[count, : piece.numel()] = piece
-        return batch
+            place[: piece.numel()] = piece
+            origins.append((self.rows[index], start))
+        return batch, origins

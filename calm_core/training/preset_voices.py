@@ -1,6 +1,6 @@
 """Recordings for the bundled preset voices: a few seconds of some of the corpus's training speakers.
 
-    python -m calm_core.training.preset_voices        writes assets/voices
+`python -m calm_core.training.preset_voices` writes them to assets/voices.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ PRESETS = "slt rms awb kal16 slt-023 rms-011 slt-028 awb-013 slt-016 rms-005 awb
 # Read by every preset; in no training text.
 PROMPT = "I left my umbrella at the little station, so I walked home slowly through the warm summer rain."
 LICENCE = "made with flite voices (BSD-style CMU licence)"
-_KINDS = {"slt": "American woman", "rms": "American man", "awb": "Scottish man", "kal16": "American man, older synthesiser"}
+_KINDS = {
+    "slt": "American woman",
+    "rms": "American man",
+    "awb": "Scottish man",
+    "kal16": "American man, older synthesiser",
+}
 
 
 def describe(speaker: Speaker) -> str:

@@ -46,6 +46,8 @@ class CodecRecipe(Strict):
     crop_seconds: float = Field(2.56, gt=0.5)
     mel_weight: float = 15.0
     kl_weight: float = 0.05
+    pitch_weight: float = Field(10.0, description="of the mean absolute error of the log pitch in voiced hops")
+    start_from: Path | None = Field(None, description="codec.safetensors whose fitting tensors are the start")
     adversarial_weight: float = 1.0
     feature_weight: float = 2.0
     adversarial_from: int = Field(0, ge=0, description="step at which the discriminators join")
@@ -72,6 +74,7 @@ class TTSRecipe(Strict):
     condition_dropout: float = Field(0.1, ge=0, lt=1)
     history_noise: float = Field(0.2, ge=0, le=1)
     duration_weight: float = 0.5
+    start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
 
 
 Recipe = Annotated[CodecRecipe | TTSRecipe, Field(discriminator="kind")]

@@ -91,6 +91,8 @@ class TTSTrainer:
         self.accelerator = accelerator
         torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
         calm = CALM(recipe.model)
+        if recipe.start_from is not None:
+            checkpoint.load_fitting(calm, recipe.start_from)
         load_codec(calm, recipe.codec)
         if accelerator.is_main_process:
             prepare_latents(recipe, calm, accelerator.device)

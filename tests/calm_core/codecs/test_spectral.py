@@ -8,6 +8,9 @@ from calm_core.codecs.spectral import SpectralCodec
 from calm_core.config import SpectralConfig
 
 FRAME = 1920
+# The phase of the pulses is the integral of the predicted pitch, and their hundredth harmonic turns a hundred times as
+# fast: pieces of another size round the pitch in the seventh digit, which moves the loudest sample by less than this.
+PHASE = 2e-3
 TINY = SpectralConfig(
     encoder_widths=(16, 16, 16),
     decoder_widths=(16, 16, 16),
@@ -41,7 +44,7 @@ def test_decoding_in_pieces_equals_decoding_at_once(codec: SpectralCodec) -> Non
     state = codec.init_state(2)
     pieces = torch.cat([codec.decode(piece, state) for piece in latents.split([1, 1, 2, 4, 3], dim=1)], dim=-1)
     assert whole.shape == (2, 1, 11 * FRAME)
-    torch.testing.assert_close(pieces, whole, atol=2e-6, rtol=0)
+    torch.testing.assert_close(pieces, whole, atol=PHASE, rtol=0)
 
 
 @torch.inference_mode()
@@ -60,8 +63,8 @@ def test_streams_that_started_at_different_times_share_a_call(codec: SpectralCod
     early, late = codec.init_state(1), codec.init_state(1)
     first = codec.decode(latents[:1, :2], early)
     both = codec.decode(torch.stack([latents[0, 2:4], latents[1, 0:2]]), [early, late])
-    torch.testing.assert_close(torch.cat([first, both[:1]], -1), alone[0][..., : 4 * FRAME], atol=2e-6, rtol=0)
-    torch.testing.assert_close(both[1:], alone[1][..., : 2 * FRAME], atol=2e-6, rtol=0)
+    torch.testing.assert_close(torch.cat([first, both[:1]], -1), alone[0][..., : 4 * FRAME], atol=PHASE, rtol=0)
+    torch.testing.assert_close(both[1:], alone[1][..., : 2 * FRAME], atol=PHASE, rtol=0)
 
 
 @torch.inference_mode()
@@ -102,7 +105,9 @@ def test_overlap_add_of_windowed_frames_gives_the_signal_back(codec: SpectralCod
 
 def test_gradients_reach_every_parameter() -> None:
     codec = build_codec(TINY)
+    assert isinstance(codec, SpectralCodec)
     mean, log_variance = codec.posterior(waves(2, 4))
     noise = torch.randn(mean.shape)
-    codec.decode(mean + noise * torch.exp(0.5 * log_variance)).square().mean().backward()
+    made, log_pitch = codec.decoder(mean + noise * torch.exp(0.5 * log_variance))
+    (made.square().mean() + log_pitch.square().mean()).backward()
     assert [name for name, p in codec.named_parameters() if p.grad is None or not p.grad.any()] == []

@@ -40,7 +40,8 @@ def test_padding_changes_nothing() -> None:
     mask = torch.zeros(1, 14, 1)
     mask[:, :9] = 1
     torch.testing.assert_close(
-        text.voice_summary(torch.nn.functional.pad(prompt, (0, 0, 0, 5), value=3.0), mask)[0], text.absorb_voice(prompt)[1]
+        text.voice_summary(torch.nn.functional.pad(prompt, (0, 0, 0, 5), value=3.0), mask)[0],
+        text.absorb_voice(prompt)[1],
     )
 
 

@@ -40,7 +40,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         names = ["pau", *rng.choice(["aa", "iy", "s"], 4).tolist(), "pau"]
         ends = np.cumsum(rng.uniform(0.05, 0.15, len(names))).round(4)
         time = np.arange(int(ends[-1] * RATE)) / RATE
-        pitch = np.array([{"pau": 0, "aa": 200, "iy": 400, "s": 3000}[n] for n in names])[np.searchsorted(ends[:-1], time)]
+        pitch = np.array([{"pau": 0, "aa": 200, "iy": 400, "s": 3000}[n] for n in names])[
+            np.searchsorted(ends[:-1], time)
+        ]
         wave = 0.3 * np.sin(2 * np.pi * pitch * time * (1 + index % 2 * 0.2))
         parts.append((wave * 32767).astype(np.int16))
         rows.append({
@@ -102,12 +104,16 @@ def test_a_resumed_codec_run_equals_an_uninterrupted_one(corpus: Path, trained_c
     straight, resumed = tmp_path / "straight", tmp_path / "resumed"
     for folder, stops in ((straight, [4]), (resumed, [3, 4])):
         for stop in stops:
-            at = write(tmp_path / "r.yaml", codec_recipe(corpus, folder, schedule={**SCHEDULE, "final_learning_rate": 1e-3}))
+            at = write(
+                tmp_path / "r.yaml", codec_recipe(corpus, folder, schedule={**SCHEDULE, "final_learning_rate": 1e-3})
+            )
             train_recipe(at, [f"schedule.steps={stop}", "schedule.warmup=0"], resume=stop != stops[0])
     assert same(straight / "codec.safetensors", resumed / "codec.safetensors")
 
 
-def test_a_tts_run_learns_resumes_and_becomes_a_loadable_model(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
+def test_a_tts_run_learns_resumes_and_becomes_a_loadable_model(
+    corpus: Path, trained_codec: Path, tmp_path: Path
+) -> None:
     straight = write(tmp_path / "a.yaml", tts_recipe(corpus, trained_codec, tmp_path / "a" / "run"))
     flat = ["schedule.final_learning_rate=0.001", "schedule.warmup=0"]
     train_recipe(straight, [*flat, "schedule.steps=4"], resume=False)
