@@ -299,6 +299,7 @@ class Runs:
             # seconds of sound made in one second
             "real_time_factor": round(seconds / took, 3),
             "stopped": stopped,
+            "cloned": run.request.voice.path is not None,
             "synthetic": True,
         }
         if run.abandoned or (stopped and not len(samples)):

@@ -76,8 +76,9 @@ class Synthesizer:
             for _ in tts.stream(WARM_UP_TEXT, voice=voice, seed=0):
                 pass
         except Exception as error:
-            log.exception("The warm-up failed")
-            self._failure = str(error) if _is_input_error(error) else "the engine could not be loaded; see the log."
+            told = isinstance(error, UserError) or _is_input_error(error)
+            self._failure = str(error) if told else "the engine could not be loaded; see the log."
+            log.error("The warm-up failed: %s", self._failure, exc_info=None if told else error)
         self._imported.set()
         self._warm_seconds = round(time.monotonic() - self._began, 2)
         self._ready.set()

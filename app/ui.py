@@ -37,7 +37,7 @@ def theme() -> themes.Base:
 
 def stylesheets() -> list[str]:
     """The style sheets in the order in which they apply."""
-    return [str(STATIC / name) for name in ("base.css", "controls.css", "player.css")]
+    return [str(STATIC / name) for name in ("base.css", "controls.css", "player.css", "results.css")]
 
 
 def build(services: Services) -> gr.Blocks:

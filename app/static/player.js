@@ -81,7 +81,7 @@ export class Player {
     this.setFigure('.rtf', info.from_cache ? 'kept' : speedOf(info));
     this.offer(clip);
     this.draw();
-    if (clip) this.onFinished({ clip, info: { ...info, cloned: this.run?.request?.cloned ?? false } });
+    if (clip) this.onFinished({ clip, info });
   }
 
   /** Play a kept clip; resolves when it has begun. */
