@@ -40,6 +40,12 @@ def media_routes(services: Services) -> APIRouter:
         """The pre-rendered clips with their parameters."""
         return {"object": "list", "data": [example.info for example in services.clips.examples]}
 
+    @router.get("/clips/{clip_id}/sound")
+    async def sound(clip_id: str) -> Response:
+        """A kept sound as it lies on disk, for the page to play at once; downloads are the marked files below."""
+        path = services.clip(clip_id).path
+        return FileResponse(path, media_type=FORMATS[path.suffix.lstrip(".")])
+
     @router.get("/clips/{clip_id}.{suffix}")
     async def clip(clip_id: str, suffix: str, download: bool = False) -> Response:
         """A kept sound as wav, flac or mp3, marked as synthetic, or its parameters as json."""

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from gradio import networking
-from starlette.responses import JSONResponse
+from starlette.responses import FileResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import ui
@@ -40,13 +40,20 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
         services.runs.stop_all()
         services.store.close()
 
+    # FastAPI's own documentation pages fetch their scripts from elsewhere; ours is a page of this server
     app = FastAPI(
-        title="CALM Space", version="1", docs_url="/api/docs", openapi_url="/api/openapi.json", lifespan=lifespan
+        title="CALM Space",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, max_mb=services.settings.max_upload_mb + 1)
     install_error_handlers(app)
     app.include_router(api_routes(services))
     app.include_router(media_routes(services))
+    app.add_api_route("/api/docs", lambda: FileResponse(STATIC / "api.html"), include_in_schema=False)
     app.include_router(nowhere())
     app.mount("/ui", StaticFiles(directory=STATIC), name="ui")
     demo = ui.build(services)

@@ -112,7 +112,7 @@ export class Sound {
 
 /** Fetch a kept clip and decode it into a finished sound. */
 export async function fetchClip(id, signal) {
-  const response = await fetch(`/api/v1/clips/${encodeURIComponent(id)}.wav`, { signal });
+  const response = await fetch(`/api/v1/clips/${encodeURIComponent(id)}/sound`, { signal });
   if (!response.ok) {
     const body = await response.json().catch(() => null);
     throw new Error(body?.error?.message ?? 'This sound is no longer kept; make it again.');

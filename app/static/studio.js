@@ -4,9 +4,10 @@ import { Compare } from './compare.js';
 import { History, make } from './history.js';
 import { Player } from './player.js';
 import { audioContext } from './sound.js';
+import { stopRun } from './stream.js';
 
 const HEALTH_SECONDS = 1.5;
-const state = { clicked: 0, limit: 5000, pending: false };
+const state = { clicked: 0, limit: 5000, wanted: false }; // wanted: Speak was pressed, and not Stop since
 const byId = (id) => document.getElementById(id);
 
 function whenPresent(selector) {
@@ -48,7 +49,10 @@ async function main() {
   const codec = () => (compare ??= document.querySelector('#compare .compare') && new Compare(byId('compare')));
 
   const receive = (detail) => {
-    if (detail.type === 'run') player.stream(detail.run, detail.request, state.clicked);
+    if (detail.type === 'run') {
+      if (state.wanted) player.stream(detail.run, detail.request, state.clicked);
+      else stopRun(detail.run);
+    }
     else if (detail.type === 'error' && detail.param === 'codec') codec()?.fail(detail.message);
     else if (detail.type === 'error') player.fail(detail.message);
     else if (detail.type === 'status') player.say(detail.message, detail.fraction);
@@ -80,7 +84,7 @@ function connectActions(player, codec) {
       const target = event.target.closest?.('button');
       if (!target) return;
       if (target.id === 'speak') beginSpeaking(player);
-      if (target.id === 'stop') player.stop();
+      if (target.id === 'stop') stopSpeaking(player);
       if (target.id === 'codec-run') {
         audioContext();
         codec()?.say('Encoding and decoding…');
@@ -92,11 +96,20 @@ function connectActions(player, codec) {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       speakNow();
-    } else if (event.key === 'Escape' && !event.target.closest?.('[role=listbox], [aria-expanded=true]')) player.stop();
+    } else if (event.key === 'Escape' && !event.target.closest?.('[role=listbox], [aria-expanded=true]'))
+      stopSpeaking(player);
   });
 }
 
+function stopSpeaking(player) {
+  const starting = state.wanted && !player.run && !player.sound;
+  state.wanted = false;
+  player.stop();
+  if (starting) player.show({ state: 'empty', status: 'Stopped.' });
+}
+
 function beginSpeaking(player) {
+  state.wanted = true;
   state.clicked = performance.now();
   audioContext();
   player.halt();

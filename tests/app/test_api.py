@@ -192,6 +192,13 @@ def test_a_body_beyond_the_limit_is_refused(api: httpx.Client, site: Site) -> No
     assert_openai_error(response, 413, "MB")
 
 
+def test_the_documentation_needs_nothing_from_elsewhere(api: httpx.Client) -> None:
+    page = api.get("/api/docs").text
+    assert "/api/v1/audio/speech" in page
+    assert "src=" not in page
+    assert "/api/v1/audio/speech" in api.get("/api/openapi.json").json()["paths"]
+
+
 def test_an_unknown_route_is_json(api: httpx.Client) -> None:
     assert_openai_error(api.get("/api/v1/nothing"), 404)
     assert_openai_error(api.get("/api/v1/clips/ffffffffffffffffffffffffffffffff.wav"), 404, "make it again")

@@ -115,6 +115,17 @@ def test_stop_silences_the_page_and_ends_the_run(visit: Visit) -> None:
     assert visit.page.get_attribute(".player .play", "aria-label") == "Play"
 
 
+def test_stop_right_after_speak_wins(visit: Visit) -> None:
+    visit.choose_model("slow")
+    visit.page.wait_for_timeout(500)
+    visit.write("word " * 150)
+    visit.page.evaluate("document.getElementById('speak').click(); document.getElementById('stop').click()")
+    visit.wait_text(STATUS, "Stopped")
+    visit.page.wait_for_timeout(1000)
+    assert visit.page.evaluate(HEARD) is None
+    assert visit.site.idle(within=1)
+
+
 def test_leaving_the_page_ends_the_run(visit: Visit) -> None:
     visit.choose_model("slow")
     visit.page.wait_for_timeout(500)
