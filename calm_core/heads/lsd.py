@@ -20,9 +20,10 @@ class AdaptiveWeight(nn.Module):
 
     def __init__(self, channels: int = 64):
         super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(4, channels), nn.SiLU(), nn.Linear(channels, 1))
-        nn.init.zeros_(self.mlp[-1].weight)
-        nn.init.zeros_(self.mlp[-1].bias)
+        last = nn.Linear(channels, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.mlp = nn.Sequential(nn.Linear(4, channels), nn.SiLU(), last)
 
     def forward(self, s: Tensor, t: Tensor) -> Tensor:
         """Log weights [N, 1] of times s and t [N, 1]."""
@@ -90,7 +91,8 @@ class LSDHead(Head):
         s, t = torch.minimum(first, second), torch.maximum(first, second)
         x_s = (1 - s) * noise + s * target
         # The condition and the first time are constant along the tangent.
-        value, slope = torch.func.jvp(lambda to: self.net(z, (s, to), x_s), (t,), (torch.ones_like(t),))
+        tangent = torch.func.jvp(lambda to: self.net(z, (s, to), x_s), (t,), (torch.ones_like(t),))
+        value, slope = tangent[0], tangent[1]
         with torch.no_grad():
             reached = x_s + (t - s) * value
             flow = self.net(z, (t, t), reached)

@@ -86,12 +86,16 @@ def pack(module: nn.Module, dtype: torch.dtype = torch.float32) -> None:
         dtype: see `PackedLinear`.
     """
     for name, child in module.named_children():
-        if type(child) is nn.Linear:
-            packed = linear(child.weight, child.bias, dtype)
+        if isinstance(child, nn.Linear):
+            packed = _packed(child, dtype)
             if isinstance(packed, PackedLinear):
                 setattr(module, name, packed)
         else:
             pack(child, dtype)
+
+
+def _packed(layer: nn.Linear, dtype: torch.dtype) -> nn.Module:
+    return linear(layer.weight, layer.bias, dtype)
 
 
 def own_memory(module: nn.Module) -> None:

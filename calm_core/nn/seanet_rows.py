@@ -94,6 +94,9 @@ class RowConvTranspose(nn.Module):
 class RowUpsample(nn.Module):
     """A depthwise `CausalConvTranspose1d` without bias, kernel twice its stride, over rows [B, T, C]."""
 
+    now: Tensor
+    later: Tensor
+
     def __init__(self, conv: CausalConvTranspose1d):
         super().__init__()
         self.stride = conv.tail

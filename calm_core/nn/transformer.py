@@ -188,6 +188,7 @@ class Transformer(nn.Module):
             for start, stop in windows
         ]
         for index, layer in enumerate(self.layers):
+            assert isinstance(layer, TransformerLayer)
             q, k, v = layer.self_attn.project(layer.norm1(x), turn)
             q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
             outputs = []

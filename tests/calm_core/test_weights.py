@@ -105,6 +105,7 @@ def test_loading_takes_half_precision_as_float32(model: CALM) -> None:
     half = {k: v.half() for k, v in tensors_of(model).items()}
     loaded = load_into(lambda: CALM(model.config), half, "half.safetensors")
     assert all(p.dtype == torch.float32 and not p.requires_grad for p in loaded.parameters())
+    assert isinstance(loaded, CALM)
     torch.testing.assert_close(loaded.backbone.bos_emb, model.backbone.bos_emb, atol=1e-2, rtol=1e-2)
 
 

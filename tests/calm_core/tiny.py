@@ -9,6 +9,7 @@ import tokenizers
 import torch
 from tokenizers import decoders, models, pre_tokenizers
 
+from calm_core.conditioners.text import PrefixText
 from calm_core.config import TTSModelConfig, parse_config
 from calm_core.model import CALM
 from calm_core.voices import Voice, make_voice
@@ -78,6 +79,7 @@ def build(folder: Path, head: str = "lsd", **changes: Any) -> CALM:
     torch.manual_seed(0)
     model = CALM(config)
     randomise(model)
+    assert isinstance(model.text, PrefixText)
     model.text.tokenizer = load_tokenizer(folder / "tokenizer.json", "tokenizers", 100)
     return model.eval().requires_grad_(False)
 

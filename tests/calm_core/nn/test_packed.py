@@ -23,12 +23,13 @@ def test_a_packed_layer_equals_the_plain_one(rows: int, bias: bool) -> None:
 
 
 def test_pack_replaces_large_layers_only_and_counts_their_memory() -> None:
-    model = nn.Sequential(nn.Linear(100, 100), nn.Sequential(nn.Linear(4, 4), nn.Linear(100, 50, bias=False)))
+    inner = nn.Sequential(nn.Linear(4, 4), nn.Linear(100, 50, bias=False))
+    model = nn.Sequential(nn.Linear(100, 100), inner)
     model.requires_grad_(False)
     x = torch.randn(2, 100)
     expected = model[0](x)
     pack(model)
-    assert isinstance(model[0], PackedLinear) and type(model[1][0]) is nn.Linear
+    assert isinstance(model[0], PackedLinear) and type(inner[0]) is nn.Linear
     assert packed_bytes(model) == 4 * (100 * 100 + 100 * 50)
     torch.testing.assert_close(model[0](x), expected, atol=1e-5, rtol=1e-5)
 

@@ -1,6 +1,7 @@
 """Every layer with a state: pieces equal the whole, the future changes nothing, a batch equals its rows."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -41,7 +42,7 @@ LAYERS: dict[str, tuple[Callable[[], torch.nn.Module], int, int]] = {
 }
 
 
-def case(name: str) -> tuple[torch.nn.Module, Tensor, int]:
+def case(name: str) -> tuple[Any, Tensor, int]:
     build, channels, unit = LAYERS[name]
     torch.manual_seed(1)
     layer = build().eval().requires_grad_(False)
@@ -96,7 +97,13 @@ TRANSFORMERS = {
 
 def transformer(name: str) -> Transformer:
     torch.manual_seed(2)
-    sizes = {"d_model": 16, "num_heads": 4, "num_layers": 2, "dim_feedforward": 32, **TRANSFORMERS[name]}
+    sizes: dict[str, Any] = {
+        "d_model": 16,
+        "num_heads": 4,
+        "num_layers": 2,
+        "dim_feedforward": 32,
+        **TRANSFORMERS[name],
+    }
     layer = Transformer(**sizes).eval().requires_grad_(False)
     randomise(layer)
     return layer

@@ -104,7 +104,7 @@ class Official:
             config.remove_semicolons, config.append_terminal_punctuation, config.capitalize_first_letter,
             config.replace_characters,
         )  # fmt: skip
-        model.mimi = parts.mimi
+        model.mimi = parts.mimi  # type: ignore[assignment]
         model.eval()
         stamp_state_names(model)
         return model
