@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from calm_core.errors import InputError
-from calm_core.sound_files import check_whole, encode, write_bytes
+from calm_core.sound_files import check_whole, encode, through_ffmpeg, write_bytes
 
 MIN_RATE, MAX_RATE = 8_000, 192_000
 MAX_CHANNELS = 6
@@ -90,7 +90,8 @@ def read_audio(
     """Read a sound file and check that it can be used.
 
     Args:
-        source: Path, bytes, or an open binary file that can seek.
+        source: Path, bytes, or an open binary file that can seek: WAV, FLAC, MP3, Ogg, AIFF; with ffmpeg installed also
+            M4A, MP4, WebM, AMR and AAC.
         min_seconds: Shortest sound accepted.
         max_seconds: Longest sound accepted; longer ones are refused before they are decoded.
         mono: Mix the channels into one, `[T]`; otherwise samples are `[C, T]`.
@@ -112,6 +113,7 @@ def _read(
     stream: BinaryIO, label: str, min_seconds: float, max_seconds: float, mono: bool, allow_silence: bool
 ) -> Audio:
     check_whole(stream, label)
+    stream = through_ffmpeg(stream, label, max_seconds) or stream
     try:
         file = sf.SoundFile(stream)
     except (sf.LibsndfileError, TypeError, RuntimeError):

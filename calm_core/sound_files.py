@@ -7,7 +7,10 @@ import errno
 import io
 import os
 import secrets
+import shutil
 import struct
+import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -67,6 +70,45 @@ def _missing_wav_bytes(stream: BinaryIO, size: int) -> int:
             return 0 if length in _UNKNOWN_SIZES else max(0, at + 8 + length - size)
         at += 8 + length + length % 2
     return 1
+
+
+def _needs_ffmpeg(head: bytes) -> bool:
+    """Whether a file begins like the recordings of telephones and browsers that libsndfile cannot read."""
+    containers = head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3"  # MP4 and M4A; WebM and Matroska
+    return containers or head[:5] == b"#!AMR" or head[:2] in (b"\xff\xf1", b"\xff\xf9")  # bare AAC
+
+
+def through_ffmpeg(stream: BinaryIO, label: str, max_seconds: float) -> BinaryIO | None:
+    """An M4A, MP4, WebM, AMR or AAC sound as WAV, decoded by the ffmpeg of the system.
+
+    Args:
+        stream: At its start.
+        label: What to call the sound in errors.
+        max_seconds: Little more than this is decoded.
+
+    Returns:
+        The WAV file; None for every other kind of file, or where ffmpeg is not installed.
+
+    Raises:
+        InputError: ffmpeg cannot decode it.
+    """
+    head = stream.read(12)
+    stream.seek(0)
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None or not _needs_ffmpeg(head):
+        return None
+    with tempfile.NamedTemporaryFile(suffix=".sound") as copy:  # these containers need a file that can seek
+        shutil.copyfileobj(stream, copy)
+        copy.flush()
+        command = [ffmpeg, "-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe", "-i", copy.name, "-vn"]
+        command += ["-t", f"{max_seconds + 1:g}", "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=60 + max_seconds / 10, check=False)
+        except subprocess.TimeoutExpired:
+            raise InputError(f"{label} takes too long to decode; convert it to WAV.") from None
+    if done.returncode or len(done.stdout) < 100:
+        raise InputError(f"{label} is damaged or holds no sound and cannot be decoded; export or record it again.")
+    return io.BytesIO(done.stdout)
 
 
 # ------------------------------------------------------------------------------------------ writing

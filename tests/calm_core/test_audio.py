@@ -4,7 +4,9 @@ import errno
 import io
 import math
 import os
+import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 import mutagen
@@ -213,6 +215,29 @@ def test_full_disk_leaves_the_old_file_and_no_part(tmp_path: Path, monkeypatch: 
     with pytest.raises(OSError) as caught:
         full(0)
     assert caught.value.errno == errno.ENOSPC
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed; on Debian: apt-get install ffmpeg")
+@pytest.mark.parametrize(("name", "codec"), [("a.m4a", "aac"), ("a.webm", "libopus"), ("a.aac", "aac")])
+def test_recordings_of_telephones_and_browsers(tmp_path: Path, name: str, codec: str) -> None:
+    sf.write(tmp_path / "in.wav", tone(2.0, 48_000), 48_000)
+    command = ["ffmpeg", "-v", "error", "-i", str(tmp_path / "in.wav"), "-c:a", codec, str(tmp_path / name)]
+    subprocess.run(command, check=True)
+    sound = read_audio(tmp_path / name)
+    assert sound.sample_rate == 48_000 and sound.seconds == pytest.approx(2.0, abs=0.1)
+    middle = sound.samples[24_000:72_000]
+    assert float(middle.square().mean().sqrt()) == pytest.approx(0.5 / math.sqrt(2), rel=0.05)
+    with pytest.raises(InputError, match=r"the limit (of|is) 0\.5 s"):
+        read_audio(tmp_path / name, max_seconds=0.5)
+    if name == "a.m4a":
+        with pytest.raises(InputError, match=r"a\.m4a is damaged"):
+            read_audio((tmp_path / name).read_bytes()[:5_000], name=name)
+
+
+def test_without_ffmpeg_they_are_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match=r"^memo\.m4a is not a sound that can be read; convert it"):
+        read_audio(b"\0\0\0 ftypM4A " + bytes(500), name="memo.m4a")
 
 
 def test_loudness_of_a_reference_tone() -> None:
