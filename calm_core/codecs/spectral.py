@@ -1,6 +1,6 @@
 """A causal, streaming VAE codec that works on spectrogram frames instead of samples.
 
-    wave -> STFT frames (100 Hz) -> ConvNeXt -> /2 -> ConvNeXt -> /4 -> Transformer -> mean, log-variance (12.5 Hz)
+    wave -> log STFT power (100 Hz) -> ConvNeXt -> /2 -> ConvNeXt -> /4 -> Transformer -> mean, log-variance (12.5 Hz)
     latents (12.5 Hz) -> Transformer -> x4 -> ConvNeXt -> x2 -> ConvNeXt -> pitch and two filters (100 Hz)
     pitch -> pulses, noise (codecs.excitation) -> STFT x filters -> iSTFT -> wave
 
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -99,7 +99,10 @@ class Stack(nn.Module):
 
     def init_state(self, batch_size: int, device: torch.device | None = None) -> State:
         """The past of every block, numbered."""
-        return {str(i): block.depthwise.init_state(batch_size, device) for i, block in enumerate(self.blocks)}
+        return {
+            str(i): cast(ConvNeXtBlock, block).depthwise.init_state(batch_size, device)
+            for i, block in enumerate(self.blocks)
+        }
 
     def forward(self, x: Tensor, state: States = None) -> Tensor:
         """`[B, T, C] -> [B, T, C]`."""
@@ -116,7 +119,7 @@ class SpectralEncoder(nn.Module):
         self.n_fft, self.hop, self.strides = config.n_fft, config.hop, config.strides
         widths, depths = config.encoder_widths, config.encoder_depths
         block = (config.expansion, config.kernel)
-        self.input = nn.Linear(self.n_fft + 2, widths[0])
+        self.input = nn.Linear(self.n_fft // 2 + 1, widths[0])
         self.fine = Stack(widths[0], depths[0], *block)
         self.down_fine = nn.Linear(self.strides[0] * widths[0], widths[1])
         self.middle = Stack(widths[1], depths[1], *block)
@@ -137,14 +140,17 @@ class SpectralEncoder(nn.Module):
         }
 
     def features(self, wave: Tensor, state: States) -> Tensor:
-        """`wave [B, N]` to compressed complex frames `[B, N / hop, n_fft + 2]`; `|X|^0.3` keeps quiet parts visible."""
+        """`wave [B, N]` to log-power frames `[B, N / hop, bins]` of about unit size.
+
+        Without phases: a network finds an envelope in real and imaginary parts only after very long training, and the
+        decoder makes its own phases.
+        """
         with torch.autocast(wave.device.type, enabled=False):
             past = causal_window(wave.float().unsqueeze(-1), self.n_fft - self.hop, state, "wave").squeeze(-1)
             window = torch.hann_window(self.n_fft, device=wave.device)
-            spectrum = torch.fft.rfft(past.unfold(1, self.n_fft, self.hop) * window)
-            real, imaginary = spectrum.real, spectrum.imag
-            shrink = (real.square() + imaginary.square() + 1e-6).pow(-0.35)
-            return torch.cat([real * shrink, imaginary * shrink], dim=-1)
+            spectrum = windows(past, self.n_fft, self.hop, window)
+            power = spectrum.real.square() + spectrum.imag.square()
+            return (torch.log(power + 1e-5) + 3) / 5
 
     def forward(self, wave: Tensor, state: States = None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance, each `[B, T, D]`, of `wave [B, N]` with whole frames."""
@@ -208,7 +214,7 @@ class SpectralDecoder(nn.Module):
         x = self.fine(self.up_fine(x).unflatten(-1, (self.strides[0], -1)).flatten(1, 2), child(state, "fine"))
         x = self.norm(x)
         with torch.autocast(x.device.type, enabled=False):
-            log_pitch = self.pitch(x.float()).squeeze(-1)
+            log_pitch: Tensor = self.pitch(x.float()).squeeze(-1)
         filters = self.filters(x)
         with torch.autocast(x.device.type, enabled=False):
             if pitch is None:
