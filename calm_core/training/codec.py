@@ -57,7 +57,7 @@ class CodecTrainer:
         self.pitches = {name: hold_unvoiced_pair(p.float()) for name, p in corpus_pitch(recipe.corpus).items()}
         self.hop = recipe.model.hop
         s = recipe.schedule
-        optimizers = {
+        optimizers: dict[str, torch.optim.Optimizer] = {
             "codec_optimizer": torch.optim.AdamW(
                 codec.parameters(), s.learning_rate, s.betas, weight_decay=s.weight_decay
             ),

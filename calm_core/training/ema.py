@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class EMA:
@@ -23,7 +23,8 @@ class EMA:
     def update(self, module: nn.Module, step: int) -> None:
         """Move the average towards the module's current parameters; buffers are copied."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        ours, theirs = list(self.average.parameters()), list(module.parameters())
-        torch._foreach_lerp_(ours, [p.detach() for p in theirs], 1 - decay)
+        ours: list[Tensor] = list(self.average.parameters())
+        theirs = [parameter.detach() for parameter in module.parameters()]
+        torch._foreach_lerp_(ours, theirs, 1 - decay)
         for mine, other in zip(self.average.buffers(), module.buffers(), strict=True):
             mine.copy_(other)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +19,7 @@ PITCH_SECONDS = 0.01
 
 def measure(samples: np.ndarray, sample_rate: int) -> Tensor:
     """Pitch in Hz every 10 ms of `samples [T]`, 0 where unvoiced, fp16."""
-    import pyworld
+    pyworld: Any = import_module("pyworld")  # compiled, without types
 
     wave = samples.astype(np.float64)
     pitch, times = pyworld.dio(

@@ -8,7 +8,9 @@ import re
 import subprocess
 import tempfile
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -142,7 +144,7 @@ class WorldAnalysis:
 
 def analyse(samples: np.ndarray) -> WorldAnalysis:
     """WORLD analysis of 16 kHz samples `[T]` with a 5 ms period."""
-    import pyworld
+    pyworld: Any = import_module("pyworld")  # compiled, without types
 
     f0, times = pyworld.dio(samples, FLITE_RATE, frame_period=_FRAME_MS)
     f0 = pyworld.stonemask(samples, f0, times, FLITE_RATE)
@@ -161,7 +163,7 @@ def _warp(bins: np.ndarray, factor: float) -> np.ndarray:
 
 def revoice(world: WorldAnalysis, speaker: Speaker) -> np.ndarray:
     """Samples `[T']` at 16 kHz of the analysed utterance in the speaker's voice; `T'` is about `T / rate`."""
-    import pyworld
+    pyworld: Any = import_module("pyworld")  # compiled, without types
 
     voiced = world.f0 > 0
     centre = np.exp(np.log(world.f0[voiced]).mean()) if voiced.any() else 1.0

@@ -103,7 +103,8 @@ def test_a_typed_sentence_plays_within_a_second(visit: Visit) -> None:
 
 def test_stop_silences_the_page_and_ends_the_run(visit: Visit) -> None:
     visit.choose_model("slow")
-    visit.wait_text(STATUS, "") and visit.page.wait_for_timeout(500)
+    visit.wait_text(STATUS, "")
+    visit.page.wait_for_timeout(500)
     visit.speak("word " * 150)
     visit.wait_sound()
     visit.page.click("#stop")
@@ -295,7 +296,7 @@ def test_history_replays_reuses_and_downloads(visit: Visit) -> None:
         if name == "WAV":
             original = samples
         elif name == "FLAC":
-            assert np.array_equal(samples, original), "FLAC is lossless"
+            assert original is not None and np.array_equal(samples, original), "FLAC is lossless"
     with page.expect_download() as waiting:
         row.get_by_role("link", name="JSON").click()
     sheet = json.loads(waiting.value.path().read_text())

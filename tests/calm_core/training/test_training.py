@@ -167,7 +167,9 @@ def test_a_folder_with_a_checkpoint_is_not_overwritten(corpus: Path, trained_cod
 
 
 def test_the_learning_rate_warms_up_and_ends_where_the_recipe_says() -> None:
-    schedule = Schedule(steps=110, batch=1, learning_rate=1.0, final_learning_rate=0.1, warmup=10)
+    schedule = Schedule.model_validate(
+        {"steps": 110, "batch": 1, "learning_rate": 1.0, "final_learning_rate": 0.1, "warmup": 10}
+    )
     assert learning_rate(schedule, 0) == pytest.approx(0.1)
     assert learning_rate(schedule, 9) == pytest.approx(1.0)
     assert learning_rate(schedule, 60) == pytest.approx(0.55)
