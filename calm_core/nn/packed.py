@@ -68,6 +68,9 @@ def linear(weight: Tensor, bias: Tensor | None = None, dtype: torch.dtype = torc
 class FixedLinear(nn.Module):
     """x W^T + b with weights that are given and stay."""
 
+    weight: Tensor
+    bias: Tensor | None
+
     def __init__(self, weight: Tensor, bias: Tensor | None):
         super().__init__()
         self.register_buffer("weight", weight.detach().clone(), persistent=False)
