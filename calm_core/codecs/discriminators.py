@@ -18,6 +18,8 @@ class SpectrogramDiscriminator(nn.Module):
         channels: Channels of the hidden layers.
     """
 
+    window: Tensor
+
     def __init__(self, n_fft: int, channels: int):
         super().__init__()
         self.n_fft = n_fft
