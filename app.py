@@ -6,6 +6,8 @@ import argparse
 import sys
 
 from app.errors import UserError
+from app.listener import listen
+from app.services import build_services
 from app.settings import load_settings
 
 
@@ -18,13 +20,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings = load_settings(host=options.host, port=options.port)
-
-        # after the settings, which set what gradio and the Hub client read at import
-        from app.server import create_app, serve
-        from app.services import build_services
-
         services = build_services(settings)
-        serve(create_app(services), settings, share=options.share)
+        listener = listen(settings.host, settings.port)
+
+        # after the settings, which set what gradio reads when it is imported
+        from app.server import create_app, serve
+
+        serve(create_app(services), listener, share=options.share)
     except UserError as error:
         print(error.message, file=sys.stderr)
         return 2

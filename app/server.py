@@ -23,7 +23,6 @@ from app.api import api_routes, install_error_handlers, nowhere
 from app.errors import UserError
 from app.media import media_routes
 from app.services import Services
-from app.settings import Settings
 
 log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
@@ -107,25 +106,12 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
-def serve(app: FastAPI, settings: Settings, *, share: bool) -> None:
-    """Listen until interrupted.
-
-    Raises:
-        UserError: the address is taken or not ours.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        reason = error.strerror or error
-        raise UserError(f"Cannot listen on {settings.host}:{settings.port}: {reason}; choose another --port.") from None
-    port = listener.getsockname()[1]
-    print(f"CALM Space is at http://{settings.host}:{port}", file=sys.stderr, flush=True)
+def serve(app: FastAPI, listener: socket.socket, *, share: bool) -> None:
+    """Answer on an open address until interrupted."""
+    host, port = listener.getsockname()[:2]
+    print(f"CALM Space is at http://{host}:{port}", file=sys.stderr, flush=True)
     if share:
-        _share(settings.host, port)
+        _share(host, port)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)
     uvicorn.Server(config).run(sockets=[listener])
 
