@@ -6,7 +6,7 @@ from calm_core.conditioners import TextConditioner
 from calm_core.errors import InputError
 from calm_core.scheduler import Segment, Silence
 from calm_core.text.chunking import Pause, check_length, split_pauses
-from calm_core.text.normaliser import normalise
+from calm_core.text.normaliser import check_script, normalise
 
 
 def write_script(text: str, conditioner: TextConditioner, language: str) -> list[Segment]:
@@ -18,7 +18,8 @@ def write_script(text: str, conditioner: TextConditioner, language: str) -> list
         language: ISO 639-1 code of the model.
 
     Raises:
-        InputError: the text is empty, too long or has nothing that can be spoken.
+        InputError: the text is empty, too long, in another script, or has nothing that can be spoken; or
+            a pause mark is faulty.
     """
     check_length(text)
     segments: list[Segment] = []
@@ -28,6 +29,7 @@ def write_script(text: str, conditioner: TextConditioner, language: str) -> list
             continue
         if not any(character.isalnum() for character in part):
             continue
+        check_script(part, language)
         segments += conditioner.split(normalise(part, language) if conditioner.normalises else part)
     if not any(isinstance(segment, str) for segment in segments):
         raise InputError(f"The text {text.strip()[:40]!r} has no word that can be spoken; write at least one word.")

@@ -85,19 +85,22 @@ def _is_latin(character: str) -> bool:
     return base.isascii() and base.isalpha()
 
 
-def _check_script(text: str, original: str, language: str) -> None:
-    """Refuse a text that is mostly in another script, or has neither letter nor digit.
+def check_script(text: str, language: str = "en") -> None:
+    """Refuse a text that is mostly in another script than the language's.
+
+    Args:
+        text: As somebody typed it.
+        language: ISO 639-1 code; nothing is refused for a language that has no rules here.
 
     Raises:
-        InputError: It is.
+        InputError: More than half of its letters are not Latin.
     """
     letters = [c for c in text if c.isalpha() and c not in _KEPT]
     foreign = [c for c in letters if not _is_latin(c)]
-    shown = original.strip()[:30]
-    if len(foreign) > len(letters) / 2:
+    if language in LANGUAGES and len(foreign) > len(letters) / 2:
         script = unicodedata.name(foreign[0], "another").split()[0].title()
         raise InputError(
-            f"The text {shown!r} is in {script} script and this model reads {LANGUAGES[language]}; "
+            f"The text {text.strip()[:30]!r} is in {script} script and this model reads {LANGUAGES[language]}; "
             f"write it in Latin letters."
         )
 
@@ -151,6 +154,6 @@ def normalise(text: str, language: str = "en") -> str:
             f"There are no reading rules for the language {language!r}; use one of {', '.join(LANGUAGES)}."
         )
     cleaned = clean(text, language)
-    _check_script(cleaned, text, language)
+    check_script(cleaned, language)
     spoken = english(cleaned) if language == "en" else _foreign(cleaned, language)
     return _tidy(_latin_only(spoken, text))

@@ -142,7 +142,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str], words: str
         ("😀😀", "no word that can be spoken"),
         ("\x07\x1b", "no word that can be spoken"),
         ("Привет", "Cyrillic"),
-        ("[pause 1s]", "only pauses"),
+        ("[pause 1s]", "no word that can be spoken"),
         ("[pause now] hi", "'[pause now]'"),
     ],
 )
@@ -273,7 +273,7 @@ def test_ctrl_c_leaves_no_file(model: str, recording: str, tmp_path: Path) -> No
     assert process.stderr.readline().strip()  # the notice about the weights: loaded, about to speak
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=20)
+    _, error = process.communicate(timeout=60)
     assert process.returncode == 130 and b"Traceback" not in error
     assert not list(tmp_path.iterdir())
 
@@ -285,7 +285,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly(model: str, recording: str) -
     assert process.stdout is not None and process.stderr is not None
     assert process.stdout.read(4_000)[:4] == b"RIFF"
     process.stdout.close()
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=60) == 1
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
 
