@@ -134,3 +134,17 @@ def browser() -> Iterator:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def visit(browser, site: Site) -> Iterator:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    from tests.app.visit import Visit
+
+    try:
+        visit = Visit(context, site)
+        yield visit
+    finally:
+        context.close()
+    assert not visit.faults
+    assert site.idle(), "something is still running"
