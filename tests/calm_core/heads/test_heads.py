@@ -75,14 +75,14 @@ def test_the_jvp_of_the_lsd_head_is_the_derivative_in_its_second_time() -> None:
     torch.testing.assert_close(slope, difference, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "steps", "near"), [("lsd", 1, 0.35), ("flow_matching", 16, 0.35)])
+@pytest.mark.parametrize(("kind", "steps", "near"), [("lsd", 1, 0.6), ("flow_matching", 16, 0.6)])
 def test_training_finds_two_modes(kind: str, steps: int, near: float) -> None:
     """Data at -2 or +2: a mean regression would answer 0."""
     torch.manual_seed(0)
     draws = generator(3)
     head = HEADS[kind](1, 2, 48, 2)
     optimizer = torch.optim.Adam(head.parameters(), 3e-3)
-    for _ in range(500):
+    for _ in range(400):
         data = torch.randint(0, 2, (256, 1), generator=draws) * 4.0 - 2.0
         loss = head.loss(torch.zeros(256, 2), data, draws).total
         optimizer.zero_grad()
