@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -252,42 +254,38 @@ def test_text_that_is_not_utf8(model: str, recording: str) -> None:
     assert done.returncode == 2 and b"not UTF-8" in done.stderr and done.stdout == b""
 
 
+LONG = "This is one of very many sentences. " * 500
+
+
+@contextmanager
+def speaking(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command line that runs for long; it is killed if the test leaves before it ends."""
+    command = [sys.executable, "-m", "calm_core", "tts", LONG, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_ctrl_c_leaves_no_file(model: str, recording: str, tmp_path: Path) -> None:
-    out = tmp_path / "long.wav"
-    text = "This is one of very many sentences. " * 500
-    command = [
-        sys.executable,
-        "-m",
-        "calm_core",
-        "tts",
-        text,
-        "--voice",
-        recording,
-        "--out",
-        str(out),
-        "--model",
-        model,
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
-    assert process.stderr is not None
-    assert process.stderr.readline().strip()  # the notice about the weights: loaded, about to speak
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130 and b"Traceback" not in error
+    with speaking("--voice", recording, "--out", str(tmp_path / "long.wav"), "--model", model) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().strip()  # the notice about the weights: loaded, about to speak
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == 130 and b"Traceback" not in error
     assert not list(tmp_path.iterdir())
 
 
 def test_a_reader_that_leaves_ends_the_run_quietly(model: str, recording: str) -> None:
-    text = "This is one of very many sentences. " * 500
-    command = [sys.executable, "-m", "calm_core", "tts", text, "--voice", recording, "--out", "-", "--model", model]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
-    assert process.stdout is not None and process.stderr is not None
-    assert process.stdout.read(4_000)[:4] == b"RIFF"
-    process.stdout.close()
-    assert process.wait(timeout=60) == 1
-    assert b"Traceback" not in process.stderr.read()
-    process.stderr.close()
+    with speaking("--voice", recording, "--out", "-", "--model", model) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.read(4_000)[:4] == b"RIFF"
+        process.stdout.close()
+        assert process.wait(timeout=60) == 1
+        assert b"Traceback" not in process.stderr.read()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux")
