@@ -46,7 +46,7 @@ class CodecRecipe(Strict):
     crop_seconds: float = Field(2.56, gt=0.5)
     mel_weight: float = 15.0
     kl_weight: float = 0.05
-    pitch_weight: float = Field(10.0, description="of the mean absolute error of the log pitch in voiced hops")
+    pitch_weight: float = Field(1.0, description="of the mean absolute error of the log pitch in voiced hops")
     start_from: Path | None = Field(None, description="codec.safetensors whose fitting tensors are the start")
     adversarial_weight: float = 1.0
     feature_weight: float = 2.0
