@@ -108,6 +108,7 @@ class BodyLimit:
 
 def serve(app: FastAPI, listener: socket.socket, *, share: bool) -> None:
     """Answer on an open address until interrupted."""
+    listener.listen()  # before the address is told: whoever comes early waits instead of being refused
     host, port = listener.getsockname()[:2]
     print(f"CALM Space is at http://{host}:{port}", file=sys.stderr, flush=True)
     if share:
