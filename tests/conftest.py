@@ -9,6 +9,10 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("house", derandomize=True, database=None)  # the same examples on every machine
+settings.load_profile("house")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -52,7 +52,7 @@ def clean(text: str, language: str = "en") -> str:
             continue  # joiners, marks, modifiers (also the skin tones of emoji)
         elif category == "So" and character not in _KEPT and character not in "©®°№":
             out.append(" ")  # emoji and pictures are not read
-        elif category == "Nd":
+        elif character.isdigit() and character not in _KEPT:
             out.append(str(unicodedata.digit(character)))
         else:
             out.append(character)
