@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 os.environ["CALM_OFFLINE"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -15,9 +16,17 @@ settings.register_profile("house", derandomize=True, database=None)  # the same 
 settings.load_profile("house")
 
 
+CHECKPOINTS = Path(__file__).parents[1] / "assets" / "checkpoints"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests marked `flite` where flite is not installed."""
+    """Skip tests marked `flite` or `bundled` where flite is not installed or no weights are bundled."""
+    missing = {}
     if shutil.which("flite") is None:
-        for item in items:
-            if item.get_closest_marker("flite"):
-                item.add_marker(pytest.mark.skip(reason="flite is not installed; on Debian: apt-get install flite"))
+        missing["flite"] = "flite is not installed; on Debian: apt-get install flite"
+    if not (CHECKPOINTS / "calm-tts-en" / "model.safetensors").is_file():
+        missing["bundled"] = "the bundled weights are not in assets/checkpoints"
+    for item in items:
+        for marker, reason in missing.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))

@@ -69,6 +69,7 @@ def test_the_page_answers_within_ten_seconds(app: App) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.bundled
 def test_the_bundled_model_is_heard_within_a_second(app: App, browser) -> None:
     wait_ready(app.url)
     page = browser.new_page()

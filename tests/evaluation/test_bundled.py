@@ -127,6 +127,7 @@ def test_real_speakers_are_told_apart(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.flite
+@pytest.mark.bundled
 def test_the_bundled_models_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bundled", "intelligibility", "--limit", "2", "--processes", "1", "--json"]) == 0
     rows = {row["system"]: row for row in json.loads(capsys.readouterr().out)["rows"] if row["voice"] == "all"}

@@ -38,7 +38,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows, parts, start = [], [], 0
     for index in range(16):
         names = ["pau", *rng.choice(["aa", "iy", "s"], 4).tolist(), "pau"]
-        ends = np.cumsum(rng.uniform(0.05, 0.15, len(names))).round(4)
+        lengths = np.array([{"pau": 0.15, "aa": 0.12, "iy": 0.08, "s": 0.05}[n] for n in names])  # learnable: by phone
+        ends = np.cumsum(lengths * rng.uniform(0.95, 1.05, len(names))).round(4)
         time = np.arange(int(ends[-1] * RATE)) / RATE
         pitch = np.array([{"pau": 0, "aa": 200, "iy": 400, "s": 3000}[n] for n in names])[
             np.searchsorted(ends[:-1], time)
@@ -137,7 +138,7 @@ def test_losses_fall(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
     rows = (tmp_path / "run" / "curves.csv").read_text().splitlines()[1:]
     duration = [float(r.split(",")[2]) for r in rows if ",duration," in r]
     flow = [float(r.split(",")[2]) for r in rows if ",flow," in r]
-    assert duration[-1] < 0.7 * duration[0]
+    assert duration[-1] < 0.5 * duration[0]
     assert flow[-1] < 0.95 * flow[0]
 
 
