@@ -76,7 +76,8 @@ def test_stdin_to_a_stream_is_what_the_file_holds(model: str, recording: str, tm
     assert streamed.stdout[:4] == b"RIFF" and b"Synthetic speech" in streamed.stdout[:400]
     assert main(["tts", TEXT, "--out", str(tmp_path / "a.wav"), *common]) == 0
     stream, file = read_audio(streamed.stdout).samples, read_audio(tmp_path / "a.wav").samples
-    assert torch.equal(stream, file)
+    # One step of 16 bits: the voice is computed here with as many threads as the tests left, there with the default.
+    torch.testing.assert_close(stream, file, atol=1.5 / 32768, rtol=0)
 
 
 def test_codec_and_exported_voice(
@@ -257,11 +258,18 @@ def test_text_that_is_not_utf8(model: str, recording: str) -> None:
 LONG = "This is one of very many sentences. " * 500
 
 
+def _hear_interrupts() -> None:
+    """A shell's background jobs ignore Ctrl-C, and so would every process that the tests start from one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def speaking(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A command line that runs for long; it is killed if the test leaves before it ends."""
     command = [sys.executable, "-m", "calm_core", "tts", LONG, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, preexec_fn=_hear_interrupts
+    ) as process:
         try:
             yield process
         finally:
