@@ -10,9 +10,11 @@ two stages side by side use two cores without waiting for each other inside ever
 
 from __future__ import annotations
 
+import atexit
 import os
 import queue
 import threading
+import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -72,6 +74,18 @@ class Job:
     finished: bool = False
 
 
+_LEAVING = threading.Event()
+_SCHEDULERS: weakref.WeakSet[Scheduler] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_threads() -> None:
+    """Let no thread be inside torch while the interpreter goes away: that aborts the process."""
+    _LEAVING.set()
+    for scheduler in list(_SCHEDULERS):
+        scheduler.wait_for_end()
+
+
 class Scheduler:
     """Runs the jobs of one model.
 
@@ -87,6 +101,15 @@ class Scheduler:
         self._incoming: deque[Job] = deque()
         self._thread: threading.Thread | None = None
         self._pool: ThreadPoolExecutor | None = None
+        _SCHEDULERS.add(self)
+
+    def wait_for_end(self) -> None:
+        """Wait until the frame thread, told by `_LEAVING`, has ended."""
+        with self._wake:
+            thread = self._thread
+            self._wake.notify_all()
+        if thread is not None:
+            thread.join()
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Take jobs; those handed in together start together."""
@@ -108,9 +131,9 @@ class Scheduler:
         active: list[Job] = []
         pool = self._pool
         assert pool is not None
-        while True:
+        while not _LEAVING.is_set():
             with self._wake:
-                if not active and not self._incoming:
+                if not active and not self._incoming and not _LEAVING.is_set():
                     self._wake.wait(IDLE_SECONDS)
                     if not self._incoming:
                         self._thread = self._pool = None

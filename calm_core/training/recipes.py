@@ -1,12 +1,12 @@
 """Training recipes: strict YAML, one kind for each trainer."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from calm_core.config import SpectralConfig, TTSModelConfig
+from calm_core.config import SpectralConfig, TTSModelConfig, describe
 from calm_core.errors import InputError
 
 
@@ -80,17 +80,17 @@ class TTSRecipe(Strict):
 Recipe = Annotated[CodecRecipe | TTSRecipe, Field(discriminator="kind")]
 
 
-def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe | TTSRecipe:
-    """Read a training recipe; overrides are `key=value` or `part.key=value`, values parsed as YAML.
+def read_values(path: Path, overrides: list[str]) -> dict[str, Any]:
+    """The mapping in a recipe file, with `key=value` or `part.key=value` overrides, values parsed as YAML.
 
     Raises:
-        InputError: The file is missing or a key or value is wrong; the message names it.
+        InputError: The file is missing or no YAML mapping, or an override has no equals sign.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"There is no recipe {path}; the bundled ones are in calm_core/configs.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"The recipe {path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise InputError(f"The recipe {path} must be a mapping of keys to values.")
@@ -103,9 +103,16 @@ def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe | TTSRecipe:
         for part in parts:
             place = place.setdefault(part, {})
         place[last] = yaml.safe_load(value)
+    return values
+
+
+def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe | TTSRecipe:
+    """Read a training recipe; for overrides see `read_values`.
+
+    Raises:
+        InputError: The file is missing or a key or value is wrong; the message names it.
+    """
     try:
-        return TypeAdapter(Recipe).validate_python(values)
+        return TypeAdapter(Recipe).validate_python(read_values(path, overrides))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"In the recipe {path}, key {where!r}: {first['msg']}.") from None
+        raise InputError(f"The recipe {path}: {describe(error)}") from None

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 import soxr
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from calm_core.config import describe
 from calm_core.errors import InputError
 from calm_core.training.corpus_text import corpus_sentences
+from calm_core.training.recipes import read_values
 from calm_core.training.speakers import (
     FLITE_RATE,
     FLITE_VOICES,
@@ -76,24 +77,9 @@ def load_recipe(path: Path, overrides: list[str]) -> CorpusRecipe:
         InputError: The file is missing, is no YAML mapping, or a key or value is wrong; the message names it.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"There is no recipe {path}; the bundled ones are in calm_core/configs.") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"The recipe {path} is not YAML: {error}".replace("\n", " ")) from None
-    if not isinstance(values, dict):
-        raise InputError(f"The recipe {path} must be a mapping of keys to values.")
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise InputError(f"The override {override!r} must look like key=value.")
-        values[key] = yaml.safe_load(value)
-    try:
-        return CorpusRecipe(**values)
+        return CorpusRecipe(**read_values(path, overrides))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"In the recipe {path}, key {where!r}: {first['msg']}.") from None
+        raise InputError(f"The recipe {path}: {describe(error)}") from None
 
 
 def plan(recipe: CorpusRecipe) -> tuple[list[Job], list[Speaker]]:
