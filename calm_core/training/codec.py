@@ -44,6 +44,7 @@ class CodecTrainer:
         codec = SpectralCodec(recipe.model)
         if recipe.start_from is not None:
             checkpoint.load_fitting(codec, recipe.start_from)
+        codec.encoder.requires_grad_(not recipe.freeze_encoder)
         discriminators = Discriminators(channels=recipe.discriminator_channels)
         self.length = round(recipe.crop_seconds * codec.sample_rate / codec.frame_size) * codec.frame_size
         self.frames = self.length // codec.frame_size
@@ -59,7 +60,10 @@ class CodecTrainer:
         s = recipe.schedule
         optimizers: dict[str, torch.optim.Optimizer] = {
             "codec_optimizer": torch.optim.AdamW(
-                codec.parameters(), s.learning_rate, s.betas, weight_decay=s.weight_decay
+                [p for p in codec.parameters() if p.requires_grad],
+                s.learning_rate,
+                s.betas,
+                weight_decay=s.weight_decay,
             ),
             "discriminator_optimizer": torch.optim.AdamW(
                 discriminators.parameters(), recipe.discriminator_learning_rate, (0.8, 0.99)

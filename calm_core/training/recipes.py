@@ -48,6 +48,9 @@ class CodecRecipe(Strict):
     kl_weight: float = 0.05
     pitch_weight: float = Field(1.0, description="of the mean absolute error of the log pitch in voiced hops")
     start_from: Path | None = Field(None, description="codec.safetensors whose fitting tensors are the start")
+    freeze_encoder: bool = Field(
+        False, description="train the decoder alone: latents made before, and models on them, stay valid"
+    )
     adversarial_weight: float = 1.0
     feature_weight: float = 2.0
     adversarial_from: int = Field(0, ge=0, description="step at which the discriminators join")

@@ -112,6 +112,18 @@ def test_a_resumed_codec_run_equals_an_uninterrupted_one(corpus: Path, trained_c
     assert same(straight / "codec.safetensors", resumed / "codec.safetensors")
 
 
+def test_a_frozen_encoder_stays_while_its_decoder_learns(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
+    before = trained_codec / "codec.safetensors"
+    recipe = write(
+        tmp_path / "codec.yaml",
+        codec_recipe(corpus, tmp_path / "run", start_from=str(before), freeze_encoder=True, adversarial_from=0),
+    )
+    train_recipe(recipe, [], resume=False)
+    old, new = load_file(before), load_file(tmp_path / "run" / "codec.safetensors")
+    changed = {name.split(".")[0] for name in old if not torch.equal(old[name], new[name])}
+    assert changed == {"decoder"}
+
+
 def test_a_tts_run_learns_resumes_and_becomes_a_loadable_model(
     corpus: Path, trained_codec: Path, tmp_path: Path
 ) -> None:
