@@ -17,6 +17,7 @@ from torch import Tensor
 
 from calm_core.heads import draw_noise
 from calm_core.model import CALM
+from calm_core.nn.packed import MAX_ROWS
 from calm_core.state import State
 from calm_core.types import Condition, SamplingParams
 from calm_core.voices import Voice
@@ -87,9 +88,25 @@ def advance(model: CALM, rows: Sequence[Row]) -> list[Tensor | None]:
     for steps in sorted({row.params.steps for row in rows}):
         group = [row for row in rows if row.params.steps == steps]
         group.sort(key=lambda row: row.null_state is None)
-        for row, latent in zip(group, _advance_group(model, group, steps), strict=True):
-            results[id(row)] = latent
+        for part in _parts(group):
+            for row, latent in zip(part, _advance_group(model, part, steps), strict=True):
+                results[id(row)] = latent
     return [results[id(row)] for row in rows]
+
+
+def _parts(rows: list[Row]) -> Iterator[list[Row]]:
+    """Rows for one pass each: no more than give the same bits in any company; a guided row counts twice."""
+    part: list[Row] = []
+    room = MAX_ROWS
+    for row in rows:
+        need = 1 if row.null_state is None else 2
+        if need > room:
+            yield part
+            part, room = [], MAX_ROWS
+        part.append(row)
+        room -= need
+    if part:
+        yield part
 
 
 def _advance_group(model: CALM, rows: list[Row], steps: int) -> list[Tensor | None]:

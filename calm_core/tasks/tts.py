@@ -177,7 +177,8 @@ class TextToSpeech:
         Args:
             text: of any length the model accepts, with `[pause 0.5s]` where wanted.
             voice: see `voice`.
-            seed: 0 or more; the same seed gives the same bits while nobody else uses the model. None draws one.
+            seed: 0 or more; the same seed gives the same bits on the same machine, whoever else uses the model
+                (of widths that are multiples of 32, see `nn.packed`). None draws one.
             temperature: variance of the noise.
             steps: evaluations of the sampler head for each frame.
             cfg: guidance; 1 is none.

@@ -53,10 +53,11 @@ def tts(tokenizer: Path | str = "tokenizer.json", head: str = "lsd", **changes: 
         "task": "tts",
         "codec": codec(),
         "text": {
-            "kind": "prefix", "n_bins": 100, "dim": 16, "tokenizer": "tokenizers", "tokenizer_path": str(tokenizer),
+            "kind": "prefix", "n_bins": 100, "dim": 32, "tokenizer": "tokenizers", "tokenizer_path": str(tokenizer),
         },
-        "backbone": {"d_model": 16, "num_heads": 4, "num_kv_heads": 2, "num_layers": 2, "dim_feedforward": 32},
-        "head": {"kind": head, "channels": 16, "depth": 2},
+        # Multiples of 32, as in real models: then a row's bits do not depend on the rows beside it.
+        "backbone": {"d_model": 32, "num_heads": 4, "num_kv_heads": 2, "num_layers": 2, "dim_feedforward": 64},
+        "head": {"kind": head, "channels": 32, "depth": 2},
         **changes,
     }  # fmt: skip
 

@@ -2,13 +2,30 @@ import pytest
 import torch
 from torch import nn
 
-from calm_core.nn.packed import PackedLinear, available, linear, pack, packed_bytes
+from calm_core.nn.packed import MAX_ROWS, FixedLinear, PackedLinear, available, linear, pack, packed_bytes
 from calm_core.nn.seanet_rows import RowDecoder
 from calm_core.state import clone
 from tests.calm_core.nn.test_streaming_layers import decoder
 from tests.calm_core.tiny import randomise
 
 pytestmark = pytest.mark.skipif(not available(), reason="this build of torch has no oneDNN kernels")
+
+
+@pytest.mark.parametrize(("size", "dtype"), [(24, torch.float32), (512, torch.float32), (512, torch.bfloat16)])
+def test_a_row_has_the_same_bits_in_any_company(size: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    weight, bias, x = torch.randn(3 * size, size), torch.randn(3 * size), torch.randn(MAX_ROWS, size)
+    layer = linear(weight, bias, dtype)
+    assert isinstance(layer, FixedLinear if size == 24 else PackedLinear)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the frame thread
+    try:
+        alone = [layer(row) for row in x]
+        for rows in range(1, MAX_ROWS + 1):
+            together = layer(x[-rows:].unsqueeze(1)).squeeze(1)
+            assert all(torch.equal(a, b) for a, b in zip(together, alone[-rows:], strict=True)), rows
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 8, 50])
@@ -29,7 +46,7 @@ def test_pack_replaces_large_layers_only_and_counts_their_memory() -> None:
     x = torch.randn(2, 100)
     expected = model[0](x)
     pack(model)
-    assert isinstance(model[0], PackedLinear) and type(inner[0]) is nn.Linear
+    assert isinstance(model[0], PackedLinear) and isinstance(inner[0], FixedLinear)
     assert packed_bytes(model) == 4 * (100 * 100 + 100 * 50)
     torch.testing.assert_close(model[0](x), expected, atol=1e-5, rtol=1e-5)
 
