@@ -1,6 +1,10 @@
 """Both trainers on a corpus that fits in a hand: resuming, overrides, faults, packaging, and that losses fall."""
 
 import json
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +114,25 @@ def test_a_resumed_codec_run_equals_an_uninterrupted_one(corpus: Path, trained_c
             )
             train_recipe(at, [f"schedule.steps={stop}", "schedule.warmup=0"], resume=stop != stops[0])
     assert same(straight / "codec.safetensors", resumed / "codec.safetensors")
+
+
+def test_a_run_that_is_told_to_stop_saves_and_goes_on_later(corpus: Path, tmp_path: Path) -> None:
+    recipe = write(tmp_path / "codec.yaml", codec_recipe(corpus, tmp_path / "run"))
+    curves, checkpoint = tmp_path / "run" / "curves.csv", tmp_path / "run" / "checkpoint" / "checkpoint.json"
+
+    def stop_when_it_runs() -> None:
+        while not curves.exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    threading.Thread(target=stop_when_it_runs, daemon=True).start()
+    train_recipe(recipe, ["schedule.steps=100000", "schedule.log_every=1"], resume=False)
+    assert signal.getsignal(signal.SIGTERM) is before
+    reached = json.loads(checkpoint.read_text())["step"]
+    assert 0 < reached < 100_000
+    train_recipe(recipe, [f"schedule.steps={reached + 1}"], resume=True)
+    assert json.loads(checkpoint.read_text())["step"] == reached + 1
 
 
 def test_a_frozen_encoder_stays_while_its_decoder_learns(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
