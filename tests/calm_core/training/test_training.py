@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -133,6 +135,19 @@ def test_a_run_that_is_told_to_stop_saves_and_goes_on_later(corpus: Path, tmp_pa
     assert 0 < reached < 100_000
     train_recipe(recipe, [f"schedule.steps={reached + 1}"], resume=True)
     assert json.loads(checkpoint.read_text())["step"] == reached + 1
+
+
+def test_two_processes_train_one_model(corpus: Path, tmp_path: Path) -> None:
+    recipe = write(tmp_path / "codec.yaml", codec_recipe(corpus, tmp_path / "run"))
+    launch = [
+        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
+        "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "calm_core", "train", str(recipe), "schedule.steps=2",
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(launch, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads((tmp_path / "run" / "checkpoint" / "checkpoint.json").read_text())["step"] == 2
+    assert done.stderr.count("step 2/2") == 1  # the other process is silent
 
 
 def test_a_frozen_encoder_stays_while_its_decoder_learns(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
