@@ -141,7 +141,8 @@ def test_two_processes_train_one_model(corpus: Path, tmp_path: Path) -> None:
     recipe = write(tmp_path / "codec.yaml", codec_recipe(corpus, tmp_path / "run"))
     launch = [
         sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-        "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "calm_core", "train", str(recipe), "schedule.steps=2",
+        "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "calm_core", "train", str(recipe),
+        "schedule.steps=2",
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(launch, env=environment, capture_output=True, text=True, timeout=300)
