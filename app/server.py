@@ -37,7 +37,7 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
             services.synthesizer.start_warm_up()
         yield
         services.runs.stop_all()
-        services.store.close()
+        services.database.close()
 
     # FastAPI's own documentation pages fetch their scripts from elsewhere; ours is a page of this server
     app = FastAPI(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.clips import FORMATS, Clip, ClipCache
-from app.db import Store
+from app.db import Database, Store, open_database
 from app.encoding import SYNTHETIC_NOTE
 from app.errors import UserError
 from app.runs import Run, Runs
@@ -25,6 +25,7 @@ class Services:
     synthesizer: Synthesizer
     clips: ClipCache
     runs: Runs
+    database: Database
     store: Store
     voices: Voices
 
@@ -81,12 +82,14 @@ def build_services(settings: Settings) -> Services:
     """Put the services together; nothing slow happens here."""
     synthesizer = Synthesizer(settings)
     clips = ClipCache(settings.data_dir / "clips", limit_mb=settings.clip_cache_mb, examples=settings.examples_dir)
-    store = Store(settings.resolved_database_url())
+    database = open_database(settings.resolved_database_url())
+    store = Store(database)
     return Services(
         settings=settings,
         synthesizer=synthesizer,
         clips=clips,
         runs=Runs(synthesizer, clips, settings),
+        database=database,
         store=store,
         voices=Voices(synthesizer, store, settings),
     )

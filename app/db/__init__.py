@@ -1,5 +1,6 @@
-"""Records that outlive the process: consents and saved voices."""
+"""Records that outlive the process: consents, saved voices and listening tests."""
 
+from app.db.engine import Database, open_database
 from app.db.store import SavedVoice, Store
 
-__all__ = ["SavedVoice", "Store"]
+__all__ = ["Database", "SavedVoice", "Store", "open_database"]
