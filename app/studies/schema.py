@@ -27,6 +27,7 @@ Language = Literal["en", "fr"]
 
 FILE_NAME = "study.yaml"
 ANCHOR_NAMES = {"low": "anchor-3.5k", "mid": "anchor-7k"}
+ANCHOR_ROLES: dict[str, Role] = {"low": "anchor_low", "mid": "anchor_mid"}
 TIE = "tie"
 
 Slug = Annotated[str, Field(min_length=2, max_length=60), AfterValidator(rules.check_slug)]
@@ -73,9 +74,7 @@ class System(Strict):
 class Expected(Strict):
     """The right answer of a trap, a gold item or a training item; it never leaves the server before the vote."""
 
-    scores: dict[Name, tuple[float, float]] | None = Field(
-        None, description="lowest and highest right score", strict=False
-    )
+    scores: dict[Name, Range] | None = Field(None, description="of each system the lowest and highest right score")
     winner: Name | None = Field(None, description="a system, or tie")
 
 
@@ -153,7 +152,7 @@ class Study(Strict):
 
     def judged(self) -> list[Attribute]:
         """What is asked in a trial: the attributes, or the study's question as the only one, with labels."""
-        attributes = self.attributes or [Attribute(name="overall", question=self.question)]
+        attributes = self.attributes or [Attribute(name="overall", question=self.question, labels=None)]
         if self.kind == "pairwise":
             return attributes
         words = [Text(en=en, fr=fr) for en, fr in zip(QUALITY["en"], QUALITY["fr"], strict=True)]
@@ -161,7 +160,7 @@ class Study(Strict):
 
     def all_systems(self) -> list[System]:
         """The systems, and the anchors that the server makes."""
-        made = [System(name=ANCHOR_NAMES[kind], role=f"anchor_{kind}") for kind in self.anchors]
+        made = [System(name=ANCHOR_NAMES[kind], role=ANCHOR_ROLES[kind]) for kind in self.anchors]
         return [*self.systems, *made]
 
     def reference_name(self) -> str | None:
@@ -286,8 +285,10 @@ def _faults(error: ValidationError, values: dict[str, Any], lines: Lines) -> lis
 def _within(loc: tuple[str | int, ...], values: Any) -> tuple[str | int, ...]:
     place: list[str | int] = []
     for part in loc:
-        known = range(len(values)) if isinstance(values, list) else values if isinstance(values, dict) else ()
+        if not isinstance(values, (list, dict)):
+            break
+        known = range(len(values)) if isinstance(values, list) else values
         if part in known:  # what is not: the name of a branch of a union, which the file does not have
-            values = values[part]  # pyright: ignore[reportIndexIssue, reportOptionalSubscript]
+            values = values[part]  # pyright: ignore[reportArgumentType, reportCallIssue]
             place.append(part)
     return tuple(place)
