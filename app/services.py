@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.clips import FORMATS, Clip, ClipCache
-from app.db import Database, Store, open_database
+from app.db import Database, HubCopy, Store, open_records
 from app.encoding import SYNTHETIC_NOTE
 from app.errors import UserError
 from app.runs import Run, Runs
@@ -82,7 +82,9 @@ def build_services(settings: Settings) -> Services:
     """Put the services together; nothing slow happens here."""
     synthesizer = Synthesizer(settings)
     clips = ClipCache(settings.data_dir / "clips", limit_mb=settings.clip_cache_mb, examples=settings.examples_dir)
-    database = open_database(settings.resolved_database_url())
+    repo = settings.resolved_journal_repo()
+    copy = HubCopy(settings.records_dir, repo, every_minutes=settings.journal_minutes) if repo else None
+    database = open_records(settings.resolved_database_url(), settings.records_dir, copy)
     store = Store(database)
     return Services(
         settings=settings,

@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy address; SQLite in the data folder when empty")
     offline: bool = Field(False, description="never touch the Hub")
     admin_password: str = ""
+    journal_repo: str = Field("", description="dataset on the Hub that keeps the records")
+    journal_minutes: float = Field(2.0, ge=0.6, description="between two pushes to it")
     secret_key: str = Field("", description="signs trials; made and kept in the data folder when empty")
 
     default_model: str = "calm-tts-en"
@@ -57,6 +59,18 @@ class Settings(BaseSettings):
             return self.database_url
         self.data_dir.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.data_dir.resolve() / 'calm.sqlite3'}"
+
+    @property
+    def records_dir(self) -> Path:
+        """What has to outlive the disk: the journal of the listening tests and their sounds."""
+        return self.data_dir / "studies"
+
+    def resolved_journal_repo(self) -> str:
+        """The dataset that keeps the records: on a Space with a token one beside it, nowhere else by default."""
+        if self.offline:
+            return ""
+        own = f"{os.environ['SPACE_ID']}-records" if on_space() and os.environ.get("HF_TOKEN") else ""
+        return self.journal_repo or own
 
     def resolved_secret_key(self) -> str:
         """The signing key; made once and kept in the data folder, readable by its owner only."""

@@ -41,6 +41,9 @@ class Recorder(Protocol):
     def void(self, session: Session) -> None:
         """It was sealed and then undone."""
 
+    def close(self) -> None:
+        """No transaction follows."""
+
 
 class Database:
     """Sessions for reading and writing; made by `open_database`."""
@@ -135,7 +138,9 @@ class Database:
             pause = min(2 * pause, 0.5)
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and the recorder."""
+        if self.recorder:
+            self.recorder.close()
         self._readers.dispose()
         self._writers.dispose()
 
