@@ -150,8 +150,7 @@ class Flow {
     const count = words.trial(Math.min(state.progress.done + 1, state.progress.of), state.progress.of);
     const element = make('section', { class: 'card' },
       make('p', { class: 'eyebrow' }, practice ? words.training : count),
-      heading(state.trial.question), practice ? make('p', { class: 'note' }, words.trainingNote) : null,
-      state.trial.text ? make('blockquote', {}, state.trial.text) : null, trial.element);
+      heading(state.trial.question), practice ? make('p', { class: 'note' }, words.trainingNote) : null, trial.element);
     this.put({ element });
     this.trial = trial;
     trial.load();

@@ -47,8 +47,8 @@ export function consentPage({ state, words, say, onAnswer }) {
   return form({
     title: consent.title, say, failed: words.failed, button: words.begin,
     body: [
-      ...paragraphs, make('p', {}, words.consent.tasks(consent.trials, consent.minutes)), make('p', {}, words.consent.data),
-      make('p', {}, words.consent.free), make('label', { class: 'tick' }, tick, words.consent.agree),
+      ...paragraphs, make('p', {}, words.consent.tasks(consent.trials, consent.minutes)),
+      make('label', { class: 'tick' }, tick, words.consent.agree),
     ],
     missing: () => (tick.checked ? null : words.consent.missing),
     onSubmit: () => onAnswer('consent', { agree: true }),

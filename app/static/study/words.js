@@ -18,10 +18,7 @@ const en = {
   pauseTitle: 'Pause', pause: 'You may stop at any time and go on later, also on another day or device, with this link:',
   copy: 'Copy the link', copied: 'The link is copied.', keysTitle: 'Keys', keysOn: 'Keyboard shortcuts are on',
   consent: {
-    title: 'Before you begin',
     tasks: (n, minutes) => `You will listen to short sounds and answer ${n} ${plural(n, 'question', 'questions')}, which takes about ${minutes} ${plural(minutes, 'minute', 'minutes')}.`,
-    data: 'We store your answers, how long you listened and when you answered, together with the identifier of your recruitment panel if you came from one. Neither your name nor your address is stored.',
-    free: 'Taking part is voluntary. You may stop at any time by closing this page, without giving a reason.',
     agree: 'I have read this and agree to take part.', missing: 'Please tick the box if you agree to take part.',
   },
   setup: {
@@ -91,10 +88,7 @@ const fr = {
   pauseTitle: 'Pause', pause: 'Vous pouvez arrêter à tout moment et reprendre plus tard, même un autre jour ou sur un autre appareil, avec ce lien :',
   copy: 'Copier le lien', copied: 'Le lien est copié.', keysTitle: 'Touches', keysOn: 'Les raccourcis clavier sont actifs',
   consent: {
-    title: 'Avant de commencer',
     tasks: (n, minutes) => `Vous allez écouter de courts extraits sonores et répondre à ${n} ${plural(n, 'question', 'questions')}, ce qui prend environ ${minutes} ${plural(minutes, 'minute', 'minutes')}.`,
-    data: 'Nous conservons vos réponses, la durée et le moment de vos écoutes, ainsi que l’identifiant de votre panel de recrutement si vous en venez. Ni votre nom ni votre adresse ne sont conservés.',
-    free: 'La participation est libre. Vous pouvez arrêter à tout moment en fermant cette page, sans donner de raison.',
     agree: 'J’ai lu ce texte et j’accepte de participer.', missing: 'Cochez la case si vous acceptez de participer.',
   },
   setup: {
