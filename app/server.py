@@ -19,10 +19,13 @@ from starlette.responses import FileResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import ui
-from app.api import api_routes, install_error_handlers, nowhere
+from app.api import api_routes, nowhere
+from app.error_answers import install_error_handlers
 from app.errors import UserError
 from app.media import media_routes
+from app.pages.rate import rate_routes
 from app.services import Services
+from app.studies_api import studies_routes
 
 log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
@@ -52,6 +55,8 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
     install_error_handlers(app)
     app.include_router(api_routes(services))
     app.include_router(media_routes(services))
+    app.include_router(studies_routes(services.studies))
+    app.include_router(rate_routes())
     app.add_api_route("/api/docs", lambda: FileResponse(STATIC / "api.html"), include_in_schema=False)
     app.include_router(nowhere())
     app.mount("/ui", StaticFiles(directory=STATIC), name="ui")

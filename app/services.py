@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from app.clips import FORMATS, Clip, ClipCache
-from app.db import Database, HubCopy, Store, open_records
+from app.db import Database, Store, open_from
 from app.encoding import SYNTHETIC_NOTE
 from app.errors import UserError
 from app.runs import Run, Runs
 from app.settings import Settings
 from app.speech import VoiceRef, check_request
+from app.studies.service import StudyService
 from app.synthesis import Synthesizer
 from app.voices import Voices
 
@@ -28,6 +29,7 @@ class Services:
     database: Database
     store: Store
     voices: Voices
+    studies: StudyService
 
     def open_run(self, *, model: str, text: str, voice: VoiceRef, **parameters: Any) -> Run:
         """Check a request and put it in the queue.
@@ -82,9 +84,7 @@ def build_services(settings: Settings) -> Services:
     """Put the services together; nothing slow happens here."""
     synthesizer = Synthesizer(settings)
     clips = ClipCache(settings.data_dir / "clips", limit_mb=settings.clip_cache_mb, examples=settings.examples_dir)
-    repo = settings.resolved_journal_repo()
-    copy = HubCopy(settings.records_dir, repo, every_minutes=settings.journal_minutes) if repo else None
-    database = open_records(settings.resolved_database_url(), settings.records_dir, copy)
+    database = open_from(settings)
     store = Store(database)
     return Services(
         settings=settings,
@@ -94,4 +94,5 @@ def build_services(settings: Settings) -> Services:
         database=database,
         store=store,
         voices=Voices(synthesizer, store, settings),
+        studies=StudyService(database, settings.media_dir, settings.resolved_secret_key()),
     )

@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         """What has to outlive the disk: the journal of the listening tests and their sounds."""
         return self.data_dir / "studies"
 
+    @property
+    def media_dir(self) -> Path:
+        """The sounds of the studies; see `app.db.records`."""
+        return self.records_dir / "media"
+
     def resolved_journal_repo(self) -> str:
         """The dataset that keeps the records: on a Space with a token one beside it, nowhere else by default."""
         if self.offline:
