@@ -204,9 +204,11 @@ def plan_session(
     for item, systems in _others(design, design.training, design.training_items, rng, seen):
         trials.append(("training", item, systems))
     middle: list[tuple[Phase, Item, Condition]] = [("main", item, systems) for item, systems in main]
-    checks: list[tuple[Phase, Item, Condition]]
-    checks = [("trap", *one) for one in _others(design, design.traps, design.trap_items, rng, seen)]
-    checks += [("gold", *one) for one in _others(design, design.gold, design.gold_items, rng, seen)]
+    checks: list[tuple[Phase, Item, Condition]] = []
+    for item, systems in _others(design, design.traps, design.trap_items, rng, seen):
+        checks.append(("trap", item, systems))
+    for item, systems in _others(design, design.gold, design.gold_items, rng, seen):
+        checks.append(("gold", item, systems))
     trials += _spread(middle, [checks[at] for at in rng.permutation(len(checks))], rng)
     return [
         PlannedTrial(

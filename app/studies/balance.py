@@ -98,20 +98,16 @@ def simulate(
         if len(running) < at_once and balance.raters < raters:
             balance.raters += 1
             trials = plan_session(design, counts, rng)
-            if not trials:
-                balance.turned_away += 1
+            if trials:
+                running.append(_begin(design, [one for one in trials if one.phase == "main"], counts, balance))
+                leaves = rng.random() < drop_out
+                balance.left += leaves
+                if leaves:
+                    running[-1] = (running[-1][0], int(rng.integers(running[-1][1])))
                 continue
-            counts.sessions += 1
-            main = [trial for trial in trials if trial.phase == "main"]
-            balance.repeats += len(main) - len({trial.prompt for trial in main})
-            for place, trial in enumerate(main):
-                counts.add(design, trial.prompt, trial.systems)
-                for slot, system in enumerate(trial.systems):
-                    balance.positions[system][slot if design.kind == "mushra" else place] += 1
-            leaves = rng.random() < drop_out
-            balance.left += leaves
-            running.append((main, int(rng.integers(len(main))) if leaves else len(main)))
-            continue
+            balance.turned_away += 1
+            if not running:
+                continue
         at = int(rng.integers(len(running)))
         trials, answers = running[at]
         if answers == 0:
@@ -124,6 +120,19 @@ def simulate(
         if len(trials) == 1:
             del running[at]
     return balance
+
+
+def _begin(
+    design: Design, main: list[PlannedTrial], counts: Counts, balance: Balance
+) -> tuple[list[PlannedTrial], int]:
+    """Take the trials of a new session into the counts."""
+    counts.sessions += 1
+    balance.repeats += len(main) - len({trial.prompt for trial in main})
+    for place, trial in enumerate(main):
+        counts.add(design, trial.prompt, trial.systems)
+        for slot, system in enumerate(trial.systems):
+            balance.positions[system][slot if design.kind == "mushra" else place] += 1
+    return main, len(main)
 
 
 def _answer(design: Design, trial: PlannedTrial, balance: Balance) -> None:
