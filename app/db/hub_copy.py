@@ -7,7 +7,6 @@ never in it: the journal is, and the sounds of the studies.
 from __future__ import annotations
 
 import logging
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 from app.errors import UserError
 
 log = logging.getLogger(__name__)
-PULL_ATTEMPTS = 4
 LAST_PUSH_SECONDS = 60.0
 
 
@@ -46,21 +44,16 @@ class HubCopy:
         from huggingface_hub.errors import RepositoryNotFoundError
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        for attempt in range(PULL_ATTEMPTS):
-            try:
-                self._fetch()
-                return
-            except RepositoryNotFoundError:
-                log.warning("The dataset %s is not there yet; it will be made.", self._repo)
-                return
-            except Exception as error:
-                if attempt + 1 == PULL_ATTEMPTS:
-                    raise UserError(
-                        f"The records of the listening tests cannot be fetched from {self._repo} on the Hub ({error}); "
-                        "check HF_TOKEN and CALM_JOURNAL_REPO, then start again.",
-                        status=503,
-                    ) from error
-                time.sleep(2.0**attempt)
+        try:
+            self._fetch()  # the Hub's client itself waits and asks again when the Hub is away for a moment
+        except RepositoryNotFoundError:
+            log.warning("The dataset %s is not there yet; it will be made.", self._repo)
+        except Exception as error:
+            raise UserError(
+                f"The records of the listening tests cannot be fetched from {self._repo} on the Hub ({error}); "
+                "check HF_TOKEN and CALM_JOURNAL_REPO, then start again.",
+                status=503,
+            ) from error
 
     def _fetch(self) -> None:
         from huggingface_hub import hf_hub_download

@@ -8,9 +8,21 @@ from app.db.engine import Database, open_database
 from app.db.hub_copy import HubCopy
 from app.db.journal import Journal
 from app.db.replay import replay
+from app.settings import Settings
 
 JOURNAL = "journal"
 MEDIA = "media"
+
+
+def open_from(settings: Settings) -> Database:
+    """The records that the settings name, with their copy on the Hub where there is one.
+
+    Raises:
+        UserError: as `open_records`.
+    """
+    repo = settings.resolved_journal_repo()
+    copy = HubCopy(settings.records_dir, repo, every_minutes=settings.journal_minutes) if repo else None
+    return open_records(settings.resolved_database_url(), settings.records_dir, copy)
 
 
 def open_records(url: str, folder: Path, copy: HubCopy | None = None) -> Database:
