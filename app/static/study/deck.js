@@ -13,6 +13,7 @@
 
 export const FADE_SECONDS = 0.005;
 export const MINIMUM_LOOP_SECONDS = 0.5;
+const ROUNDING_SECONDS = 1e-9; // a curve may not end a rounding error after the next one begins
 const LEAD_SECONDS = 0.02; // from a key press to its first scheduled sample
 const HORIZON_SECONDS = 4; // loop borders are scheduled this far ahead; timers of hidden tabs come once a second
 
@@ -119,7 +120,7 @@ export class Deck {
     this.buffers = aligned(context, buffers);
     this.frames = this.buffers[0].length;
     this.fadeFrames = Math.round(FADE_SECONDS * this.rate);
-    this.fadeSeconds = this.fadeFrames / this.rate;
+    this.fadeSeconds = this.fadeFrames / this.rate - ROUNDING_SECONDS;
     this.rise = fadeCurve(this.rate, true);
     this.fall = fadeCurve(this.rate, false);
     this.slot = 0;
