@@ -9,7 +9,7 @@ Frequencies and rates in Hz.
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy.signal import fftconvolve, firwin, kaiserord
@@ -42,9 +42,8 @@ def anchor_filter(kind: AnchorKind, rate: int) -> np.ndarray:
     stop = min(edge * STOP_RATIOS[0][0], edge + 0.9 * (rate / 2 - edge))
     taps, beta = kaiserord(_ATTENUATION_DB, (stop - edge) / (rate / 2))
     taps = int(taps) | 1
-    filter_ = firwin(taps, (edge + stop) / 2, window=("kaiser", beta), fs=rate)
-    filter_.flags.writeable = False
-    return filter_
+    window: Any = ("kaiser", beta)  # which firwin takes, though its signature says otherwise
+    return np.asarray(firwin(taps, (edge + stop) / 2, window=window, fs=rate), dtype=np.float64)
 
 
 def make_anchor(reference: Sound, kind: AnchorKind) -> Sound:

@@ -19,6 +19,7 @@ from app.studies.faults import StudyFileError
 from app.studies.loudness import CEILING_DBTP, loudness, true_peak
 from app.studies.manage import duplicate_study, list_studies, read_version, set_state
 from app.studies.sounds import Sound
+from app.studies.stimuli import Ready
 from tests.studies.makers import speechlike, study, text, write_folder
 
 
@@ -34,7 +35,7 @@ def media(tmp_path: Path) -> Path:
     return tmp_path / "media"
 
 
-def served(database: Database, media: Path) -> dict[tuple[str, str], tuple[rows.Stimulus, Sound, int]]:
+def served(database: Database, media: Path) -> dict[tuple[str, str], tuple[Ready, Sound, int]]:
     """Row, sound and file size of each stimulus, by system and prompt."""
     with database.read() as session:
         found = session.scalars(select(rows.Stimulus)).all()
@@ -42,7 +43,9 @@ def served(database: Database, media: Path) -> dict[tuple[str, str], tuple[rows.
         for row in found:
             samples, rate = soundfile.read(media / row.path, always_2d=True)
             size = (media / row.path).stat().st_size
-            named[row.system.name, row.prompt.name] = row, Sound(samples, rate), size
+            values = (row.digest, row.path, row.seconds, row.sample_rate, row.channels, row.lufs)
+            ready = Ready(row.system.name, row.prompt.name, *values)
+            named[ready.system, ready.prompt] = ready, Sound(samples, rate), size
         return named
 
 
