@@ -8,7 +8,7 @@ from typing import Literal
 from tests.studies.conftest import Hall
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "color_scheme": "dark"}
 LOOKS = {"desktop": DESKTOP, "phone": PHONE}
 Means = Literal["mouse", "keyboard"]
 UNLOCKED = "() => document.querySelector('.trial .go')?.getAttribute('aria-disabled') === 'false'"

@@ -10,7 +10,10 @@ export function stillToHear(minimumSeconds, lengths, heard) {
 
 /** The sentence on what is missing, or null when nothing is. `open` are the labels or questions without an answer. */
 export function missingSentence(words, { toHear, names, ungraded, unanswered }) {
-  const parts = toHear.flatMap((seconds, slot) => (seconds > 0 ? [words.missing.listen(names[slot], seconds)] : []));
+  const unheard = names.filter((_, slot) => toHear[slot] > 0);
+  const parts = [];
+  if (unheard.length > 2) parts.push(words.missing.listenTo(unheard.join(', ')));
+  else toHear.forEach((seconds, slot) => seconds > 0 && parts.push(words.missing.listen(names[slot], seconds)));
   if (ungraded.length) parts.push(words.missing.grade(ungraded.join(', ')));
   parts.push(...unanswered.map((question) => words.missing.answer(question)));
   return parts.length ? `${words.missing.intro}${parts.join('; ')}.` : null;

@@ -19,7 +19,7 @@ class Listening {
         type: 'button', class: reference ? 'listen reference' : 'listen', 'aria-pressed': 'false',
         onclick: () => (player.slot === slot && player.playing ? player.pause() : player.choose(slot)),
       }, icon(PLAY), make('span', {}, name),
-      slot < 9 || reference ? make('kbd', { 'aria-hidden': 'true' }, reference ? REFERENCE_KEY : String(slot + 1)) : null);
+      (slot < 9 && slots > 1) || reference ? make('kbd', { 'aria-hidden': 'true' }, reference ? REFERENCE_KEY : String(slot + 1)) : null);
       button.setAttribute('aria-label', `${words.player.play}: ${name}`);
       return button;
     });
@@ -85,18 +85,22 @@ class Questions {
 
 /** An opinion of one sound on five steps. */
 export class OpinionFace {
-  constructor({ trial, words, onAnswer }) {
-    Object.assign(this, { trial, words });
+  constructor({ trial, words, player, names, onAnswer }) {
+    Object.assign(this, { trial, words, player });
+    this.listening = trial.reference ? new Listening({ player, names, words, slots: 1 }) : null;
     this.questions = new Questions({
       attributes: trial.attributes, question: trial.question, onAnswer,
       choicesOf: ({ labels }) =>
         (labels ?? words.mos.labels).map((label, i) => [String(i + 1), label, String(i + 1)]),
     });
-    this.element = make('div', { class: 'face opinion' }, this.questions.groups);
+    this.element = make('div', { class: 'face opinion' },
+      this.listening ? make('div', { class: 'pair-sounds' }, this.listening.buttons) : null, this.questions.groups);
   }
 
+  /** Digits are scores here; a given reference has its own key, and the arrows change between the two. */
   key(event) {
-    return /^[1-9]$/.test(event.key) && this.questions.choose(event.key);
+    if (/^[1-9]$/.test(event.key)) return this.questions.choose(event.key);
+    return this.listening?.key(event) ?? false;
   }
 
   answer() {
@@ -111,10 +115,13 @@ export class OpinionFace {
     return this.questions.unanswered(this.trial.question);
   }
 
-  paint() {}
+  paint() {
+    this.listening?.paint();
+  }
 
   keys(words) {
-    return [['1 – 5', words.score]];
+    const reference = this.listening ? [[REFERENCE_KEY, words.reference], ['← →', words.neighbours]] : [];
+    return [[`1 – ${Math.max(...this.questions.groups.map((group) => group.querySelectorAll('input').length))}`, words.score], ...reference];
   }
 }
 

@@ -17,7 +17,7 @@ export class TrialPage {
     this.abort = new AbortController();
     this.sent = false;
     this.names = trial.slots.map(({ label }) => label || words.player.clip);
-    if (trial.kind === 'mos') this.names = [words.player.clip];
+    if (trial.slots.length === 1) this.names = [words.player.clip];
     if (trial.reference) this.names.push(words.player.reference);
     this.player = new Player({
       words, names: this.names, say,
@@ -168,7 +168,7 @@ export class TrialPage {
     else if (event.key === '[') player.loopFromHere();
     else if (event.key === ']') player.loopToHere();
     else if (event.key === '\\') player.loopWhole();
-    else if (this.trial.kind === 'mos' && /^Arrow(Left|Right)$/.test(event.key)) player.seekBy(event.key === 'ArrowLeft' ? -1 : 1);
+    else if (this.names.length === 1 && /^Arrow(Left|Right)$/.test(event.key)) player.seekBy(event.key === 'ArrowLeft' ? -1 : 1);
     else return false;
     return true;
   }

@@ -51,7 +51,7 @@ const en = {
   },
   missing: {
     intro: 'Still missing: ', listen: (label, n) => `listen to ${label} for ${seconds(n)} s more`,
-    grade: (labels) => `grade ${labels}`, answer: (question) => `answer “${question}”`, none: 'Everything is there.',
+    listenTo: (labels) => `listen longer to ${labels}`, grade: (labels) => `grade ${labels}`, answer: (question) => `answer “${question}”`, none: 'Everything is there.',
   },
   feedback: {
     title: 'How that went', reference: (label) => `${label} was the reference itself, so the top of the scale was right.`,
@@ -121,7 +121,7 @@ const fr = {
   },
   missing: {
     intro: 'Il manque encore : ', listen: (label, n) => `écouter ${label} encore ${String(seconds(n)).replace('.', ',')} s`,
-    grade: (labels) => `noter ${labels}`, answer: (question) => `répondre à « ${question} »`, none: 'Tout y est.',
+    listenTo: (labels) => `écouter plus longtemps ${labels}`, grade: (labels) => `noter ${labels}`, answer: (question) => `répondre à « ${question} »`, none: 'Tout y est.',
   },
   feedback: {
     title: 'Votre réponse', reference: (label) => `${label} était la référence elle-même ; le haut de l’échelle convenait donc.`,
