@@ -60,7 +60,7 @@ class Database:
         else:
             self._turns = None
             self._writers = create_engine(url, pool_pre_ping=True, pool_size=20, max_overflow=30)
-            self._readers = self._writers.execution_options(postgresql_readonly=True)
+            self._readers = self._writers.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @property
     def dialect(self) -> str:
