@@ -327,5 +327,6 @@ def advice(study: Study) -> Iterator[str]:
     if study.loudness_lufs is None:
         yield "Loudness is left as it is; louder systems tend to win. Set `loudness_lufs`."
     names = set(chain.from_iterable(study.compared())) if study.kind == "pairwise" else set(study.rated())
+    names.update(chain.from_iterable(prompt.systems or () for prompt in study.prompts))
     if unused := [name for name in study.rated() if name not in names]:
         yield f"No pair holds {_list(unused)}."

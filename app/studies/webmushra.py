@@ -24,6 +24,7 @@ from app.studies.webmushra_questions import questions
 REFERENCE = "reference"
 _TRIALS = {
     "mushra": "mushra",
+    "bs1116": "mushra",
     "paired_comparison": "pairwise",
     "likert_single_stimulus": "mos",
     "likert_multi_stimulus": "mos",
@@ -175,8 +176,8 @@ def _pages(pages: list[Any], report: Report) -> Iterator[dict[str, Any]]:
 
 def _group(page: dict[str, Any], kind: str) -> tuple[Any, ...]:
     """What pages must share to be trials of one study."""
-    if kind == "mushra":
-        return "mushra", bool(page.get("createAnchor35")), bool(page.get("createAnchor70"))
+    if kind in ("mushra", "bs1116"):
+        return "mushra", bool(page.get("createAnchor35")), bool(page.get("createAnchor70")), kind
     if kind == "paired_comparison":
         return "pairwise", bool(page.get("unforced")), bool(page.get("reference"))
     return "mos", yaml.safe_dump([_scale(one) for one in _scales(page)])
@@ -204,8 +205,13 @@ def _study(
         "languages": [language],
         "headphone_check": "none",
     }
-    if kind == "mushra" and any(group[1:]):
-        study["anchors"] = [name for name, made in zip(("low", "mid"), group[1:], strict=True) if made]
+    if kind == "mushra":
+        study["anchors"] = [name for name, made in zip(("low", "mid"), group[1:3], strict=True) if made]
+        if group[3] == "bs1116":
+            report.changed.append(
+                "bs1116: its grades from 1 to 5, one condition beside the hidden reference, become a MUSHRA trial of "
+                "all conditions with the reference hidden among them; the two scales must not be compared."
+            )
     if kind == "pairwise":
         study |= {"ties": group[1], "reference": group[2]}
     if kind == "mos":

@@ -145,12 +145,21 @@ def test_pages_that_break_the_standard_are_left_out_and_told() -> None:
     assert any("'full'" in one and "14 signals" in one for one in report.lost)
 
 
-def test_other_tests_are_told_apart() -> None:
-    page = "    - type: bs1116\n      id: small\n      reference: a.wav\n      stimuli: {C1: b.wav}\n"
-    with pytest.raises(StudyFileError, match="'bs1116'"):
+def test_a_bs_1116_test_becomes_mushra_and_the_report_warns() -> None:
+    page = "    - type: bs1116\n      id: small\n      reference: a.wav\n      stimuli: {C1: b.wav, C2: c.wav}\n"
+    made, report = import_config(HEAD + page + MUSHRA + FINISH)
+    studies = [parse_study(one.text) for one in made]
+    assert [study.kind for study in studies] == ["mushra", "mushra"] and studies[0].anchors == []
+    assert studies[0].rated() == ["reference", "C1", "C2"]
+    assert any(one.startswith("bs1116:") and "must not be compared" in one for one in report.changed)
+
+
+def test_tests_that_do_not_exist_here_are_told() -> None:
+    page = "    - type: spatial\n      id: room\n      stimuli: {C1: b.wav}\n"
+    with pytest.raises(StudyFileError, match="'spatial'"):
         import_config(HEAD + page + FINISH)
     made, report = import_config(HEAD + page + PAIRED)
-    assert len(made) == 1 and any("'small'" in one for one in report.lost)
+    assert len(made) == 1 and any("'room'" in one for one in report.lost)
     for text in ("testname: x\n", "- a\n", "pages: 3\n", "pages: ['x']\n", "a: [\n"):
         with pytest.raises(StudyFileError):
             import_config(text)
