@@ -6,6 +6,7 @@ import sys
 from typing import NoReturn
 
 from evaluation.bundled import command as bundled
+from evaluation.commands import elo
 from evaluation.errors import InputError
 from evaluation.metrics import command as metrics
 
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     metrics.add_arguments(commands.add_parser("metrics", help="compare two folders of WAV files"))
     bundled.add_arguments(commands.add_parser("bundled", help="figures of the bundled models"))
+    elo.add_arguments(commands.add_parser("elo", help="ratings from votes between two systems"))
     options = parser.parse_args(arguments)
     try:
         options.run(options)
