@@ -233,9 +233,10 @@ def version_digest(text: str, stimuli: Iterable[Ready]) -> str:
     return whole.hexdigest()
 
 
-def bundled_studies(folder: Path) -> list[Path]:
-    """The studies in a folder of studies, by name."""
-    return sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}"))
+def study_folders(folder: Path, *, with_sounds: bool = False) -> list[Path]:
+    """The studies in a folder of studies, by name; on demand only those that have a folder `audio` already."""
+    found = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}"))
+    return [path for path in found if (path / "audio").is_dir()] if with_sounds else found
 
 
 def install(
@@ -259,7 +260,7 @@ def install(
         )
         kept = {slug: path for slug, path in newest}  # noqa: C416  # a row is no pair for the type checker
     made = []
-    for path in bundled_studies(folder):
+    for path in study_folders(folder, with_sounds=True):
         try:
             study = parse_study(read_text(path)[0])
             if study.slug in there:

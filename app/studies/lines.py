@@ -63,6 +63,7 @@ def read_yaml(text: str, name: str) -> tuple[dict[str, Any], Lines]:
     if not isinstance(node, yaml.MappingNode):
         raise refuse(name, "a study is a mapping of keys to values; the first line could be `slug: my-study`.")
     lines, faults = Lines(), []
+    lines.mark((), node.start_mark.line + 1)
     values = _build(node, (), lines, faults, yaml.SafeLoader(""))
     if faults:
         raise StudyFileError(name, faults)

@@ -28,6 +28,7 @@ def test_a_bundled_study_has_the_systems_that_it_should(folder: Path) -> None:
         assert "anchor-7k" in names
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_its_sounds_are_compressed_marked_and_usable(folder: Path) -> None:
     _, batch = check_source(folder)
@@ -69,7 +70,7 @@ def test_the_first_start_adds_and_opens_them_and_tells_what_fails(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_folder(tmp_path / "studies" / "one", study("pairwise"))
-    (tmp_path / "studies" / "broken").mkdir()
+    (tmp_path / "studies" / "broken" / "audio").mkdir(parents=True)
     (tmp_path / "studies" / "broken" / "study.yaml").write_text("slug: 1\n")
     database = open_database(f"sqlite:///{tmp_path / 'calm.sqlite3'}")
     with caplog.at_level(logging.INFO):

@@ -193,7 +193,7 @@ def test_bundled_studies_are_installed_once_and_a_broken_one_stops_nobody(
 ) -> None:
     for kind in ("mos", "mushra"):
         write_folder(tmp_path / "bundled" / kind, study(kind))
-    (tmp_path / "bundled" / "broken").mkdir()
+    (tmp_path / "bundled" / "broken" / "audio").mkdir(parents=True)
     (tmp_path / "bundled" / "broken" / "study.yaml").write_text("slug: 1\n")
     failed: list[Path] = []
     made = install(database, media, tmp_path / "bundled", lambda path, _: failed.append(path))
