@@ -29,6 +29,7 @@ from app.db.study_models import (
 )
 from app.errors import UserError
 from app.studies.export_columns import COLUMNS, MEANINGS
+from app.studies.manage import find_study
 from app.studies.sheets import FORMATS, WRITERS, Column, Sheet, codebook, write_document
 
 BETWEEN_SYSTEMS = " | "
@@ -71,21 +72,6 @@ def export_study(
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"The export cannot be written to {folder} ({reason}); choose another folder.") from error
-
-
-def find_study(session: Session, slug: str) -> Study:
-    """The study of a name.
-
-    Raises:
-        UserError: there is none; the sentence names those that are there.
-    """
-    study = session.scalars(select(Study).where(Study.slug == slug)).first()
-    if study is None:
-        known = ", ".join(session.scalars(select(Study.slug).order_by(Study.slug))) or "none"
-        raise UserError(
-            f"There is no study '{slug[:80]}'; there is {known}.", status=404, code="unknown_study", param="study"
-        )
-    return study
 
 
 def read_sheets(session: Session, slug: str, *, anonymous: bool = False) -> tuple[list[Sheet], dict[str, Any]]:

@@ -198,7 +198,7 @@ def test_an_empty_study_exports(database: Database, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_exported_is_told(database: Database, study: Rows, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is another, tones"):
+    with pytest.raises(UserError, match="there are: another, tones"):
         export_study(database, "nobody", tmp_path)
     with pytest.raises(UserError, match="choose csv"):
         export_study(database, "tones", tmp_path, formats=("xls",))
