@@ -1,4 +1,4 @@
-"""The command line of listening tests and their records: `python -m app COMMAND`; the server is `python app.py`."""
+"""The command line of listening tests and their records: `python -m app COMMAND`; the Space is `python app.py`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.errors import UserError
 # command -> what it does, and the function that adds its arguments; modules are imported for the command that runs
 COMMANDS = {
     "study": ("listening tests: make, check, import, open and close them", "app.studies.command:add_arguments"),
+    "serve": ("the listening tests alone, without the speech engine", "app.studies_site:add_arguments"),
     "export": ("a study's data as CSV, Parquet or JSON", "app.studies.export_command:add_arguments"),
     "backup": ("all records and sounds in one file", "app.db.command:add_backup"),
     "restore": ("records and sounds from a backup", "app.db.command:add_restore"),

@@ -15,21 +15,15 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from gradio import networking
-from starlette.responses import FileResponse, JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import FileResponse
 
 from app import ui
-from app.admin_access import AdminAccess
-from app.admin_api import admin_routes
 from app.api import api_routes, nowhere
+from app.body_limit import BodyLimit
 from app.error_answers import install_error_handlers
-from app.errors import UserError
 from app.media import media_routes
-from app.pages.admin import admin_pages
-from app.pages.rate import rate_routes
 from app.services import Services
-from app.settings import Settings
-from app.studies_api import studies_routes
+from app.studies_site import add_studies
 
 log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
@@ -60,10 +54,7 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
     install_error_handlers(app)
     app.include_router(api_routes(services))
     app.include_router(media_routes(services))
-    app.include_router(studies_routes(services.studies))
-    app.include_router(rate_routes())
-    app.include_router(admin_routes(_administration(app, settings), services.database, settings))
-    app.include_router(admin_pages())
+    add_studies(app, services.studies, services.database, settings)
     app.add_api_route("/api/docs", lambda: FileResponse(STATIC / "api.html"), include_in_schema=False)
     app.include_router(nowhere())
     app.mount("/ui", StaticFiles(directory=STATIC), name="ui")
@@ -86,48 +77,6 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
         css_paths=ui.stylesheets(),
         head=ui.HEAD,
     )
-
-
-def _administration(app: FastAPI, settings: Settings) -> AdminAccess:
-    """Who may administer; a Space with `hf_oauth` also signs its owner in with Hugging Face."""
-    owners = settings.admin_owners()
-    if owners:
-        from gradio.oauth import attach_oauth
-
-        attach_oauth(app)
-    return AdminAccess(settings.admin_password, settings.resolved_secret_key(), owners)
-
-
-class BodyLimit:
-    """Refuses bodies under `/api/` beyond a size, before anything reads them whole."""
-
-    def __init__(self, app: ASGIApp, max_mb: float, max_study_mb: float):
-        self._app = app
-        self._limit = int(max_mb * 1e6)
-        self._study_limit = int(max_study_mb * 1e6)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Look at the announced length, and count the bytes of bodies that announce none."""
-        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
-            await self._app(scope, receive, send)
-            return
-        limit = self._study_limit if scope["path"] == "/api/v1/admin/studies" else self._limit
-        told = UserError(f"The request is larger than {limit / 1e6:g} MB.", status=413, code="too_large")
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > limit:
-            await JSONResponse(told.body(), status_code=told.status)(scope, receive, send)
-            return
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise told
-            return message
-
-        await self._app(scope, counted, send)
 
 
 def serve(app: FastAPI, listener: socket.socket, *, share: bool) -> None:

@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any, Literal
 
 import numpy as np
-from scipy.signal import fftconvolve, firwin, kaiserord
 
 from app.studies.sounds import Sound
 
@@ -40,6 +39,8 @@ def anchor_filter(kind: AnchorKind, rate: int) -> np.ndarray:
         )
     edge = CUTOFF[kind]
     stop = min(edge * STOP_RATIOS[0][0], edge + 0.9 * (rate / 2 - edge))
+    from scipy.signal import firwin, kaiserord  # slow to load, and the server seldom needs it
+
     taps, beta = kaiserord(_ATTENUATION_DB, (stop - edge) / (rate / 2))
     taps = int(taps) | 1
     window: Any = ("kaiser", beta)  # which firwin takes, though its signature says otherwise
@@ -54,5 +55,7 @@ def make_anchor(reference: Sound, kind: AnchorKind) -> Sound:
     """
     taps = anchor_filter(kind, reference.rate)
     half = len(taps) // 2
+    from scipy.signal import fftconvolve
+
     whole = fftconvolve(reference.samples, taps[:, None], mode="full", axes=0)
     return Sound(whole[half : half + len(reference.samples)], reference.rate)

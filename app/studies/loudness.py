@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pyloudnorm
 import soxr
 
 from app.studies.sounds import Sound
@@ -25,6 +24,8 @@ def loudness(sound: Sound) -> float:
     missing = max(0, math.ceil(_BLOCK_SECONDS * sound.rate) + 1 - len(sound.samples))
     with warnings.catch_warnings(), np.errstate(divide="ignore"):
         warnings.simplefilter("ignore")
+        import pyloudnorm  # brings scipy, which is slow to load, and the server seldom needs it
+
         meter = pyloudnorm.Meter(sound.rate)
         return float(meter.integrated_loudness(np.pad(sound.samples, ((0, missing), (0, 0)))))
 
