@@ -16,8 +16,8 @@ from tests.studies.makers import study, text, write_folder
 SMALL = Limits(files=20, file_mb=1, total_mb=2, ratio=100)
 
 
-def zipped(path: Path, files: dict[str, bytes], **how: int) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, **how) as archive:
+def zipped(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
     return path

@@ -77,7 +77,7 @@ def test_every_session_gets_its_own_and_may_hear_it_again(check: Check) -> None:
 
 
 def test_the_pass_marks_of_the_papers() -> None:
-    for check, allowed in (("woods", 1), ("huggins", 0)):
+    for check, allowed in zip(CHECKS, (1, 0), strict=True):
         right = answers(check, 5)
         wrong = [(choice + 1) % CHOICES for choice in right]
         for mistakes in range(TRIALS + 1):

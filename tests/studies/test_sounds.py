@@ -59,20 +59,16 @@ def test_levels_that_are_to_stay_are_lowered_only_where_one_would_clip() -> None
     assert lowered.gains == {"a": -1.5, "b": -1.5} and lowered.limited_by == "a"
 
 
-def write(path: Path, samples: np.ndarray, rate: int = 24_000, **how: str) -> Path:
-    soundfile.write(path, samples, rate, **how)
+def write(path: Path, samples: np.ndarray, rate: int = 24_000, subtype: str | None = None) -> Path:
+    soundfile.write(path, samples, rate, subtype=subtype)
     return path
 
 
 @pytest.mark.parametrize(
-    ("name", "how"),
-    [
-        ("a.wav", {"subtype": "PCM_16"}), ("a.wav", {"subtype": "PCM_24"}), ("a.wav", {"subtype": "FLOAT"}),
-        ("a.flac", {}), ("a.ogg", {"subtype": "VORBIS"}), ("a.ogg", {"subtype": "OPUS"}), ("a.mp3", {}),
-    ],
-)  # fmt: skip
-def test_the_usual_codecs_are_read(tmp_path: Path, name: str, how: dict) -> None:
-    sound = read_sound(write(tmp_path / name, speechlike(1), **how))
+    "name", "PCM_16.wav PCM_24.wav FLOAT.wav PCM_16.flac VORBIS.ogg OPUS.ogg MPEG_LAYER_III.mp3".split()
+)
+def test_the_usual_codecs_are_read(tmp_path: Path, name: str) -> None:
+    sound = read_sound(write(tmp_path / name, speechlike(1), subtype=name.split(".")[0]))
     assert sound.rate == 24_000 and sound.seconds == pytest.approx(1.0, abs=0.1) and sound.peak > 0.1
 
 
