@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 
@@ -99,7 +99,7 @@ def _part(path: Path, start: int, end: int) -> bytes:
         return file.read(end - start + 1)
 
 
-def read_range(header: str, size: int) -> tuple[int, int] | str | None:
+def read_range(header: str, size: int) -> tuple[int, int] | Literal["unsatisfiable"] | None:
     """First and last byte of a single range; None where the header is to be ignored."""
     unit, _, ranges = header.partition("=")
     first, dash, last = ranges.strip().partition("-")

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,24 +47,32 @@ def application(service: StudyService) -> FastAPI:
     return site
 
 
-@pytest.fixture
-def hall(tmp_path: Path) -> Iterator[Hall]:
-    database = open_database(f"sqlite:///{tmp_path / 'studies.sqlite3'}")
+@contextmanager
+def opened(address: str, folder: Path) -> Iterator[Hall]:
+    """A server over the database at an address, with its sounds in a folder."""
+    database = open_database(address)
     clock = Clock()
-    service = StudyService(database, tmp_path / "media", "a secret of the tests", clock)
+    service = StudyService(database, folder / "media", "a secret of the tests", clock)
     server = uvicorn.Server(uvicorn.Config(application(service), log_level="warning", timeout_graceful_shutdown=1))
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
     thread.start()
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     while not server.started:
         time.sleep(0.01)
-    yield Hall(url, database, tmp_path / "media", service, clock)
-    server.should_exit = True
-    thread.join(10)
-    listener.close()
-    database.close()
+    try:
+        yield Hall(f"http://127.0.0.1:{listener.getsockname()[1]}", database, folder / "media", service, clock)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+        database.close()
     assert not thread.is_alive(), "the server did not stop"
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> Iterator[Hall]:
+    with opened(f"sqlite:///{tmp_path / 'studies.sqlite3'}", tmp_path) as hall:
+        yield hall
 
 
 @pytest.fixture

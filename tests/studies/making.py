@@ -58,10 +58,10 @@ def study(kind: str, **changes: Any) -> dict[str, Any]:
         "ratings_wanted": 4,
         "minimum_seconds": 0.6,
         "questionnaire": [
-            {"name": "age", "kind": "number", "label": text("Your age", "Votre âge"), "minimum": 18, "maximum": 99},
+            {"name": "age", "kind": "number", "label": text("Age", "Âge"), "minimum": 18, "maximum": 99},
             {
-                "name": "musician", "kind": "choice", "label": text("Do you make music?", "Faites-vous de la musique ?"),
-                "required": True,
+                "name": "musician", "kind": "choice", "required": True,
+                "label": text("Do you make music?", "Faites-vous de la musique ?"),
                 "choices": [
                     {"value": "yes", "label": text("Yes", "Oui")}, {"value": "no", "label": text("No", "Non")},
                 ],
@@ -104,9 +104,9 @@ def put_study(database: Database, media: Path, values: dict[str, Any], seconds: 
                 path.write_bytes(content)
                 session.add(
                     Stimulus(
-                        version_id=version.id, system_id=system.id, prompt_id=prompt.id, digest=f"{number:032d}{at:032d}",
-                        path=str(path.relative_to(media)), seconds=seconds * (1 - 0.03 * number), sample_rate=RATE,
-                        channels=1, lufs=-23.0,
+                        version_id=version.id, system_id=system.id, prompt_id=prompt.id,
+                        digest=f"{number:032d}{at:032d}", path=str(path.relative_to(media)),
+                        seconds=seconds * (1 - 0.03 * number), sample_rate=RATE, channels=1, lufs=-23.0,
                     )
                 )  # fmt: skip
         return version.id

@@ -52,7 +52,7 @@ class Rater:
             answer = {slot: 50 + 7 * int(slot) for slot in slots}
         heard = slots + (["reference"] if trial["reference"] else [])
         return {
-            "trial": trial["token"], "key": uuid4().hex, "answer": answer, "listened": {one: 1.0 for one in heard},
+            "trial": trial["token"], "key": uuid4().hex, "answer": answer, "listened": dict.fromkeys(heard, 1.0),
             "events": [{"kind": "play", "ms": 12, "slot": 0}],
         } | changes  # fmt: skip
 

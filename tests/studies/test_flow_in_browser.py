@@ -17,7 +17,7 @@ from app.db.study_models import (
 )
 from tests.studies.conftest import Hall
 from tests.studies.making import put_study, study
-from tests.studies.participant import LOOKS, Participant
+from tests.studies.participant import LOOKS, Means, Participant
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 AXE = (Path(next(iter(axe_playwright_python.__path__))) / "axe.min.js").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def faults_of_access(page) -> list[str]:
 @pytest.mark.parametrize("means", ["mouse", "keyboard"])
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("kind", ["mos", "pairwise", "mushra"])
-def test_from_consent_to_code(browser, hall: Hall, kind: str, look: str, means: str) -> None:
+def test_from_consent_to_code(browser, hall: Hall, kind: str, look: str, means: Means) -> None:
     put_study(hall.database, hall.media, study(kind))
     context = browser.new_context(**LOOKS[look], locale="en-GB")
     one = Participant(context, hall, means)

@@ -90,9 +90,9 @@ def test_listening_to_a_short_sound_means_all_of_it() -> None:
         "language": "en",
     }  # fmt: skip
     assert read_listening({"0": 2.9, "1": 9.9}, **limits) == {"0": 2.9, "1": 9.9}
-    with pytest.raises(StudyError, match="listen to A for 1.0 s more"):
+    with pytest.raises(StudyError, match=r"listen to A for 1\.0 s more"):
         read_listening({"0": 2.0, "1": 10.0}, **limits)
-    with pytest.raises(StudyError, match="B for 1.0 s"):
+    with pytest.raises(StudyError, match=r"B for 1\.0 s"):
         read_listening({"0": 3.0, "1": 9.0}, **limits)
     with pytest.raises(StudyError, match="more than has passed"):
         read_listening({"0": 3.0, "1": 60.0}, **limits)

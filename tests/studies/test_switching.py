@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.studies.conftest import Hall
+from tests.studies.conftest import STATIC
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
 RATES = [24_000, 44_100, 48_000, 96_000]
@@ -41,8 +41,6 @@ def page(browser, tmp_path_factory):
     import uvicorn
     from fastapi import FastAPI
     from fastapi.staticfiles import StaticFiles
-
-    from tests.studies.conftest import STATIC
 
     site = FastAPI()
     site.mount("/ui", StaticFiles(directory=STATIC), name="ui")
@@ -128,7 +126,8 @@ def test_nothing_exceeds_full_scale_however_fast_one_switches(page) -> None:
     rng = np.random.default_rng(1)
     sounds = [np.where(rng.random(2 * rate) < 0.5, -1.0, 1.0) for _ in range(5)]
     steps: list[list] = [["play", 0.0]]
-    steps += [["switchTo", int(slot), float(at)] for slot, at in zip(rng.integers(0, 5, 200), np.sort(rng.random(200)))]
+    moments = np.sort(rng.random(200))
+    steps += [["switchTo", int(slot), float(at)] for slot, at in zip(rng.integers(0, 5, 200), moments, strict=True)]
     steps += [["seek", 0.3, 1.5], ["pause", 1.6], ["play", 1.61], ["setLoop", {"start": 0.1, "end": 0.7}, 1.8]]
     out = render(page, rate, 2.5, sounds, steps)
     assert np.abs(out).max() <= 1.0
@@ -164,8 +163,6 @@ def test_shorter_sounds_end_in_silence_and_come_back_in_step(page) -> None:
 
 def test_the_page_has_a_copy_of_no_fade_but_this() -> None:
     """The fades live in one file, which is the one that is measured here."""
-    from tests.studies.conftest import STATIC
-
     users = [
         path.name for path in Path(STATIC / "study").glob("*.js") if "setValueCurveAtTime" in path.read_text("utf-8")
     ]

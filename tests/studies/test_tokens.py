@@ -32,10 +32,11 @@ def test_what_was_signed_is_read_until_it_expires() -> None:
 def test_a_token_opens_nothing_else() -> None:
     signer = Signer("secret", Watch())
     token = signer.sign("trial", {"t": 1}, seconds=60)
-    for reader, purpose in ((signer, "participant"), (Signer("other", Watch()), "trial")):
-        with pytest.raises(TokenError) as caught:
-            reader.read(purpose, token)
-        assert not caught.value.expired
+    with pytest.raises(TokenError) as caught:
+        signer.read("participant", token)
+    assert not caught.value.expired
+    with pytest.raises(TokenError):
+        Signer("another secret", Watch()).read("trial", token)
 
 
 @given(st.data())

@@ -142,7 +142,7 @@ def test_forged_expired_and_foreign_tokens(hall: Hall, client: httpx.Client) -> 
 def test_a_participant_is_who_the_link_says(hall: Hall, client: httpx.Client) -> None:
     one = rater(hall, client)
     for token in ("", "nonsense", one.trial["token"], one.token[:-3] + "AAA", "é", "x" * 5000):
-        response = client.get("/api/v1/session", headers={"Authorization": f"Bearer {token}".strip().encode()})
+        response = client.get("/api/v1/session", headers=[(b"Authorization", f"Bearer {token}".strip().encode())])
         assert refused(response, 401, "participant") == "bad_link"
     hall.clock.skip(31 * 86_400)
     response = one.send("GET", "/api/v1/session")
@@ -156,8 +156,7 @@ def test_a_vote_is_counted_once_whatever_is_sent_again(hall: Hall, client: httpx
     first = one.send("POST", "/api/v1/session/vote", ballot)
     again = one.send("POST", "/api/v1/session/vote", json.loads(json.dumps(ballot, sort_keys=True)))
     assert first.status_code == again.status_code == 200
-    assert [{**r.json(), "state": r.json()["state"]["progress"]} for r in (first, again)][0]["feedback"]
-    assert first.json()["feedback"] == again.json()["feedback"]
+    assert first.json()["feedback"] and first.json()["feedback"] == again.json()["feedback"]
     slots = [r.json()["state"]["trial"]["slots"] for r in (first, again)]
     assert slots[0] == slots[1]
     assert refused(one.send("POST", "/api/v1/session/vote", {**ballot, "answer": {"overall": 1}}), 409, "key")
