@@ -41,8 +41,8 @@ async function act(work, told) {
     return result;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
+    if (error.status === 401 && error.wasIn) await show();
     tell(error.message || words.noAnswer, true);
-    if (error.status === 401) await show();
     return undefined;
   }
 }

@@ -3,9 +3,10 @@
 const TOKEN = 'calm-admin';
 
 export class Refusal extends Error {
-  constructor(message, status) {
+  constructor(message, status, wasIn = false) {
     super(message);
     this.status = status;
+    this.wasIn = wasIn;
   }
 }
 
@@ -28,8 +29,9 @@ export class Office {
     }
     if (response.ok) return response;
     const told = await response.json().catch(() => null);
+    const wasIn = Boolean(this.token);
     if (response.status === 401) this.leave();
-    throw new Refusal(told?.error?.message ?? '', response.status);
+    throw new Refusal(told?.error?.message ?? '', response.status, wasIn);
   }
 
   async get(path) {
