@@ -18,6 +18,7 @@ from app.studies.schema import ANCHOR_NAMES, FILE_NAME, Study
 from app.studies.sounds import MAX_SECONDS, Sound, alike, read_sound, wave_bytes
 
 MAX_FAULTS = 50  # told at once
+_LONG_SECONDS = 12.0
 Key = tuple[str, str]  # system, prompt
 Progress = Callable[[int, int], None]
 
@@ -117,7 +118,12 @@ def prepare(study: Study, folder: Path, media_root: Path, told: Progress | None 
                 _keep(make_anchor(sound, kind), ANCHOR_NAMES[kind], prompt, longest[prompt], media_root)
                 for kind in kinds
             ]
-    return Batch(stimuli, levels, _notes(forms, rate, channels, levels, kinds))
+    notes = _notes(forms, rate, channels, levels, kinds)
+    if study.kind == "mushra" and max(longest.values()) > _LONG_SECONDS * rate:
+        notes.append(
+            f"BS.1534-3 prefers excerpts of at most 12 s; the longest lasts {max(longest.values()) / rate:.0f} s."
+        )
+    return Batch(stimuli, levels, notes)
 
 
 def _label(system: str, prompt: str) -> str:

@@ -168,3 +168,11 @@ def test_stimuli_can_lie_anywhere() -> None:
 def test_what_the_standards_advise_is_told_and_does_not_stop_a_study() -> None:
     told = " ".join(warnings(parse_study(text(study("mushra", anchors=None)))))
     assert "anchors" in told and "5 excerpts" in told and "Training" in told
+
+
+def test_moments_have_a_zone_and_come_in_order() -> None:
+    opened = text(study()) + "opens_at: 2026-12-01T09:00:00+01:00\ncloses_at: 2026-12-01T09:00:00Z\n"
+    read = parse_study(opened)
+    assert read.opens_at and read.closes_at and (read.closes_at - read.opens_at).total_seconds() == 3600
+    assert "closes_at" in faults(opened.replace("T09:00:00Z", "T07:00:00Z"))
+    assert "opens_at" in faults(opened.replace("+01:00", ""))

@@ -33,6 +33,15 @@ def test_a_peak_between_the_samples_is_found() -> None:
     assert true_peak(hidden) == pytest.approx(0.0, abs=0.1)
 
 
+def test_peaks_of_long_sounds_are_those_of_their_pieces() -> None:
+    quiet = Sound(np.tile(speechlike(2, 1.0, 16_000, 0.01), 25)[:, None], 16_000)
+    for at in (100, 10 * 16_000 - 1, 10 * 16_000, 25 * 16_000 - 60):
+        spiky = quiet.samples.copy()
+        spiky[at - 20 : at + 20, 0] += 0.5 * np.sin(np.pi / 2 * np.arange(40) + np.pi / 4) * np.hanning(40)
+        alone = Sound(spiky[max(0, at - 8_000) : at + 8_000], 16_000)
+        assert true_peak(Sound(spiky, 16_000)) == pytest.approx(true_peak(alone), abs=0.05)
+
+
 @pytest.mark.parametrize("rate", [8_000, 16_000, 24_000, 44_100, 48_000, 96_000])
 def test_every_stimulus_reaches_the_target(rate: int) -> None:
     sounds = {str(seed): Sound(speechlike(seed, 1.5, rate, 0.01 * 3**seed)[:, None], rate) for seed in range(3)}
