@@ -42,6 +42,9 @@ class Prior:
         assert min(self.shape, self.tie_shape, self.tie_rate) > 0
 
 
+USUAL_PRIOR = Prior()
+
+
 @dataclass
 class Chains:
     """Where each chain is.
@@ -172,7 +175,7 @@ def gibbs(
     table: VoteTable,
     rng: np.random.Generator,
     draws: int = 2000,
-    prior: Prior = Prior(),
+    prior: Prior = USUAL_PRIOR,
     chains: int = 4,
     max_sweeps: int = 32_000,
 ) -> RatingPosterior:

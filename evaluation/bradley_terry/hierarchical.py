@@ -22,7 +22,7 @@ from scipy.sparse import csr_array
 from scipy.special import betaln
 
 from evaluation.bradley_terry.diagnostics import judge
-from evaluation.bradley_terry.gibbs import Prior, draw_tie_parameter, not_converged, rescale
+from evaluation.bradley_terry.gibbs import USUAL_PRIOR, Prior, draw_tie_parameter, not_converged, rescale
 from evaluation.bradley_terry.posterior import CENTRE, ELO_PER_NAT, RatingPosterior
 from evaluation.bradley_terry.votes import Votes
 from evaluation.errors import InputError
@@ -136,7 +136,7 @@ def hierarchical(
     votes: Votes,
     rng: np.random.Generator,
     draws: int = 2000,
-    prior: Prior = Prior(),
+    prior: Prior = USUAL_PRIOR,
     chains: int = 4,
     max_sweeps: int = 32_000,
 ) -> RatingPosterior:

@@ -110,3 +110,58 @@ def test_a_missing_folder_is_refused_before_any_work(said, tmp_path: Path) -> No
     status, line = said("elo", VOTES, "--details", str(tmp_path / "no" / "d.json"))
     assert status == 2 and "There is no folder" in line
     assert main(["elo", str(tmp_path / "none.csv"), "--out", str(tmp_path / "out.csv")]) == 2
+
+
+def test_mos_writes_the_columns_of_the_interface(said, tmp_path: Path) -> None:
+    ratings = "rater,system,item,score\nr1,x,i,4\nr2,x,i,5\nr1,y,i,2\nr2,y,i,2\nr3,y,j,1\n"
+    tests = tmp_path / "tests.csv"
+    for interval in ("clustered", "bootstrap", "plain"):
+        assert said("mos", ratings, "--interval", interval, "--tests", str(tests))[0] == 0
+    assert (tmp_path / "out.csv").read_text().startswith("system,mean,ci_low,ci_high,ratings,raters\n")
+    best, other = rows(tmp_path / "out.csv")
+    assert (best["system"], best["mean"], best["ratings"], best["raters"]) == ("x", "4.5", "2", "2")
+    assert (other["system"], other["raters"]) == ("y", "3")
+    assert rows(tests)[0]["difference"] == "2.5"
+
+
+def test_one_rating_has_a_mean_and_no_interval(said, tmp_path: Path) -> None:
+    assert said("mos", "rater,system,item,score\nr1,x,i,4\n")[0] == 0
+    assert rows(tmp_path / "out.csv")[0]["ci_low"] == ""
+
+
+def test_mushra_writes_the_columns_of_the_interface_and_who_was_excluded(said, tmp_path: Path) -> None:
+    lines = ["rater,item,system,score"]
+    for r in range(4):
+        for i in range(5):
+            reference = 50 if r == 3 and i < 2 else 98
+            lines += [f"r{r},i{i},ref,{reference}", f"r{r},i{i},mid,{40 + r}", f"r{r},i{i},new,{70 + i}"]
+    excluded, tests = tmp_path / "excluded.csv", tmp_path / "tests.csv"
+    names = ("--reference", "ref", "--mid-anchor", "mid")
+    options = (*names, "--excluded", str(excluded), "--tests", str(tests))
+    assert said("mushra", "\n".join(lines) + "\n", *options)[0] == 0
+    assert (tmp_path / "out.csv").read_text().startswith("system,median,q1,q3,mean,ci_low,ci_high,ratings\n")
+    assert [(row["system"], row["median"], row["ratings"]) for row in rows(tmp_path / "out.csv")] == [
+        ("ref", "98", "15"),
+        ("new", "72", "15"),
+        ("mid", "41", "15"),
+    ]
+    (gone,) = rows(excluded)
+    assert gone["rater"] == "r3" and float(gone["share"]) == 0.4 and list(gone) == ["rater", "rule", "share"]
+    assert len(rows(tests)) == 3
+    status, line = said("mushra", "\n".join(lines) + "\n", "--reference", "ref", "--mid-anchor", "low")
+    assert status == 2 and "No row has the mid anchor 'low'" in line
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("r,x,i,NaN", "row 3, column score: 'NaN' is no number"),
+        ("r,x,i,", "row 3, column score"),
+        ("r,x,i,6", "row 3, column score: 6 is off the scale, 1 to 5"),
+        ("r,x,i,3", "row 3, column score: this rater scored this system on this item before"),
+        (",x,i,3", "row 3, column rater: the cell is empty"),
+    ],
+)
+def test_bad_scores_are_one_line_that_names_the_place(row: str, says: str, said) -> None:
+    status, line = said("mos", f"rater,system,item,score\nr,x,i,4\n{row}\n")
+    assert status == 2 and says in line
