@@ -164,9 +164,9 @@ def _pack(copy: Path, media: Path, out: Path) -> None:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as packed:
         packed.write(copy, DATABASE)
         for path in sorted(media.rglob("*")) if media.is_dir() else []:
-            if path.is_file() and not path.name.startswith("."):
-                name = f"{MEDIA}/{path.relative_to(media).as_posix()}"
-                packed.write(path, name, zipfile.ZIP_STORED)  # sounds are compressed already
+            place = path.relative_to(media)
+            if path.is_file() and not any(part.startswith(".") for part in place.parts):  # an upload on its way
+                packed.write(path, f"{MEDIA}/{place.as_posix()}", zipfile.ZIP_STORED)  # sounds are compressed already
 
 
 def _unpack(file: Path, copy: Path, media: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-RETRY_SECONDS = 0.1
+RETRY_SECONDS = 0.3
 ANSWER_SECONDS = 60.0
 
 
