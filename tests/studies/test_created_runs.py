@@ -52,3 +52,29 @@ def test_all_sounds_of_a_trial_have_one_size(hall: Hall, tmp_path: Path) -> None
     assert (
         len(sounds) == 6 and len({len(sound) for sound in sounds}) == 1 and len({sound[:44] for sound in sounds}) == 1
     )
+
+
+def test_a_study_that_is_changed_while_it_runs_lets_sessions_finish_on_theirs(hall: Hall, tmp_path: Path) -> None:
+    create_study(hall.database, hall.media, write_folder(tmp_path / "in", study(slug="changed")))
+    set_state(hall.database, "changed", "open", actor="test")
+    with httpx.Client(base_url=hall.url, timeout=30) as client:
+        early = Rater(client, "changed", hall.clock)
+        early.begin()
+        names = [{"name": name} for name in ("one", "two", "three")]
+        changed = study(slug="changed", systems=names, items_per_session=2, prompts=[{"name": "q0"}, {"name": "q1"}])
+        create_study(hall.database, hall.media, write_folder(tmp_path / "in", changed), new_version=True)
+        late = Rater(client, "changed", hall.clock)
+        late.begin()
+        assert early.finish() != late.finish()
+    with hall.database.read() as session:
+        query = (
+            select(rows.StudyVersion.number, rows.Prompt.name)
+            .select_from(rows.Trial)
+            .join(rows.RaterSession, rows.Trial.session_id == rows.RaterSession.id)
+            .join(rows.StudyVersion, rows.RaterSession.version_id == rows.StudyVersion.id)
+            .join(rows.Prompt, rows.Trial.prompt_id == rows.Prompt.id)
+            .where(rows.Trial.answered_at.is_not(None))
+        )
+        answered = sorted(tuple(row) for row in session.execute(query))
+    assert [number for number, _ in answered] == [1, 1, 1, 2, 2]
+    assert {name for number, name in answered if number == 2} == {"q0", "q1"}
