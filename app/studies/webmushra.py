@@ -109,12 +109,12 @@ def import_config(text: str, name: str = "webmushra.yaml") -> tuple[list[Importe
     information: list[str] = []
     asked: list[dict[str, Any]] = []
     for page in _pages(values["pages"], report):
-        kind, label = page.get("type"), _label(page)
+        kind, label = str(page.get("type")), _label(page)
         if kind in _TRIALS:
             for key in page:
                 if key in _SETTLED:
                     report.changed.append(f"{key}: {_SETTLED[key]}.")
-            groups.setdefault(_group(page, str(kind)), []).append(page)
+            groups.setdefault(_group(page, kind), []).append(page)
         elif kind in ("generic", "consent"):
             information.append(_plain(page.get("content")))
             report.mapped.append(f"{label} is part of the text that asks for consent, without its markup.")
@@ -184,7 +184,8 @@ def _group(page: dict[str, Any], kind: str) -> tuple[Any, ...]:
 
 
 def _scales(page: dict[str, Any]) -> list[list[dict[str, Any]]]:
-    given = [one for one in page.get("response") or [] if isinstance(one, (dict, list))]
+    response = page.get("response")
+    given = [one for one in response if isinstance(one, (dict, list))] if isinstance(response, list) else []
     return [one for one in given if isinstance(one, list)] or [[one for one in given if isinstance(one, dict)]]
 
 

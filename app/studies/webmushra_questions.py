@@ -19,7 +19,7 @@ def questions(given: Any, language: str, mapped: list[str], lost: list[str]) -> 
     """
     made: list[dict[str, Any]] = []
     for at, one in enumerate(given if isinstance(given, list) else []):
-        kind = one.get("type") if isinstance(one, dict) else None
+        kind = str(one.get("type")) if isinstance(one, dict) else "none"
         name = _name(str(one.get("name") or f"question-{at + 1}")) if isinstance(one, dict) else f"question-{at + 1}"
         choices = _choices(one, language) if kind == "likert" else []
         if kind not in _KINDS or (kind == "likert" and len(choices) < 2) or name in [other["name"] for other in made]:
@@ -47,7 +47,8 @@ def questions(given: Any, language: str, mapped: list[str], lost: list[str]) -> 
 
 def _choices(one: dict[str, Any], language: str) -> list[dict[str, Any]]:
     choices: dict[str, dict[str, Any]] = {}
-    for point in one.get("response") or []:
+    response = one.get("response")
+    for point in response if isinstance(response, list) else []:
         if isinstance(point, dict):
             value = _name(str(point.get("value", point.get("label"))))
             choices[value.lower()] = {"value": value, "label": {language: str(point.get("label", value))}}
