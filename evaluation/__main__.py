@@ -6,7 +6,7 @@ import sys
 from typing import NoReturn
 
 from evaluation.bundled import command as bundled
-from evaluation.commands import calibrate, elo, mos, mushra
+from evaluation.commands import calibrate, elo, mos, mushra, power
 from evaluation.errors import InputError
 from evaluation.metrics import command as metrics
 
@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     mos.add_arguments(commands.add_parser("mos", help="mean opinion scores"))
     mushra.add_arguments(commands.add_parser("mushra", help="MUSHRA results with post-screening"))
     calibrate.add_arguments(commands.add_parser("calibrate", help="whether the statistics keep their promises"))
+    power.add_arguments(commands.add_parser("power", help="raters and items that a test needs"))
     options = parser.parse_args(arguments)
     try:
         options.run(options)

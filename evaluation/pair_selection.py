@@ -7,9 +7,12 @@ amount whose variance is known before the vote is cast:
     v_kl = w c^2 / (1 + w C_dd)      c = covariance of the differences (i, j) and (k, l), C_dd variance of (i, j)
 
 What is unknown about the order is the sum over pairs of the entropy of P(k above l) = Phi(z), z = mean / deviation of
-the difference. To second order a vote lowers it by  sum over kl of  phi(z)^2 v_kl / (2 C_kl Phi(z) Phi(-z)).  The next pair
-is the one with the most of that, with two safeguards: until votes join all systems, pairs that join two groups come
-first; and a share of all pairs is drawn evenly, so that no surprise stays hidden behind an early verdict.
+the difference. To second order a vote lowers it by
+
+    sum over kl of  phi(z)^2 v_kl / (2 C_kl Phi(z) Phi(-z))
+
+The next pair is the one with the most of that, with two safeguards: until votes join all systems, pairs that join two
+groups come first; and a share of all pairs is drawn evenly, so that no surprise stays hidden behind an early verdict.
 
 Shapes: N systems, Q = N (N - 1) / 2 unordered pairs.
 """

@@ -21,8 +21,9 @@ class Saving:
         ratings: Name of the true ratings.
         uniform_votes: Votes given to pairs drawn evenly.
         uncertainty: Expected share of pairs in the wrong order that these leave, mean over runs.
-        active_votes: Votes on chosen pairs that leave no more; all of them if they never did.
-        active_wrong, uniform_wrong: Share of pairs that the estimates then put in the wrong order.
+        active_votes: Votes on chosen pairs after which never more was left, mean over runs.
+        uniform_wrong: Share of pairs that the estimates put in the wrong order after the even votes.
+        active_votes_for_order: Votes on chosen pairs after which that share was never larger.
         runs: Simulations of each.
     """
 
@@ -30,8 +31,8 @@ class Saving:
     uniform_votes: int
     uncertainty: float
     active_votes: int
-    active_wrong: float
     uniform_wrong: float
+    active_votes_for_order: int
     runs: int
 
 
@@ -48,17 +49,21 @@ def votes_needed(ratings: str, budget: int, runs: int, seed: int, theta: float =
     truth = true_ratings(ratings)
     uniform, uniform_wrong = _course(truth, budget, runs, seed, theta, active=False)
     active, active_wrong = _course(truth, budget, runs, seed + 1, theta, active=True)
-    reached = np.flatnonzero(active <= uniform[-1])
-    at = int(reached[0]) if len(reached) else len(active) - 1
     return Saving(
         ratings,
         budget,
         float(uniform[-1]),
-        BATCH * (at + 1),
-        float(active_wrong[at]),
+        _settled(active, uniform[-1]),
         float(uniform_wrong[-1]),
+        _settled(active_wrong, uniform_wrong[-1]),
         runs,
     )
+
+
+def _settled(course: np.ndarray, limit: float) -> int:
+    """Votes after which a course stays within a limit; one batch more than all of them where it does not."""
+    above = np.flatnonzero(course > limit)
+    return BATCH * (int(above[-1]) + 2 if len(above) else 1)
 
 
 def _course(

@@ -86,14 +86,13 @@ def _ranks(options: argparse.Namespace) -> tuple[tuple[str, ...], list[list[obje
 
 def _selection(options: argparse.Namespace) -> tuple[tuple[str, ...], list[list[object]]]:
     rows: list[list[object]] = []
-    runs = min(options.simulations, 20)
+    runs = min(options.simulations, 40)
     for name in _sets(options):
         for budget in options.votes:
             print(f"{name}: {budget} votes", file=sys.stderr)
             one = selection.votes_needed(name, max(budget // 20, 1) * 20, runs, options.seed, min(options.theta))
             share = one.active_votes / one.uniform_votes
-            rows.append(
-                [name, one.uniform_votes, one.active_votes, share, one.uncertainty, one.uniform_wrong, one.active_wrong]
-            )
-    names = ("ratings", "uniform_votes", "chosen_votes", "share", "uncertainty", "uniform_wrong", "chosen_wrong")
+            votes = [one.uniform_votes, one.active_votes, share, one.uncertainty]
+            rows.append([name, *votes, one.active_votes_for_order, one.uniform_wrong, runs])
+    names = ("ratings", "even_votes", "chosen_votes", "share", "uncertainty", "chosen_votes_for_order", "wrong", "runs")
     return names, rows
