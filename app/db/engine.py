@@ -1,8 +1,8 @@
 """The database: many readers, one writer, and patience with what passes.
 
 SQLite is opened in WAL mode with two pools: readers, which cannot write by mistake, and one connection that writes,
-handed from thread to thread in the order in which they asked. Every commit reaches the disk before it returns. With
-PostgreSQL the server keeps writers apart.
+handed from thread to thread in the order in which they asked. Every commit reaches the disk before it returns, in the
+recorder's file where there is one and else in the database. With PostgreSQL the server keeps writers apart.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Database:
 
     def __init__(self, url: URL, *, patience_seconds: float = PATIENCE_SECONDS):
         self.url = url
-        self.recorder: Recorder | None = None
+        self._recorder: Recorder | None = None
         self._patience = patience_seconds
         if url.get_backend_name() == "sqlite":
             self._turns: Turns | None = Turns()
@@ -61,6 +61,22 @@ class Database:
             self._turns = None
             self._writers = create_engine(url, pool_pre_ping=True, pool_size=20, max_overflow=30)
             self._readers = self._writers.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """What takes down every change; none by default."""
+        return self._recorder
+
+    @recorder.setter
+    def recorder(self, recorder: Recorder | None) -> None:
+        self._recorder = recorder
+        if self._turns is not None:
+            # a line of the recorder is on the disk before the commit, and what a power cut takes from the end of the
+            # database comes back from there: waiting for the disk a second time would gain nothing
+            with self._turns.take(self._patience), self._writers.connect() as connection:
+                connection.rollback()
+                level = "NORMAL" if recorder else "FULL"
+                connection.connection.driver_connection.execute(f"PRAGMA synchronous={level}")  # type: ignore[union-attr]
 
     @property
     def dialect(self) -> str:

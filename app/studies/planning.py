@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from app.db.models import new_id
 from app.db.study_models import Prompt, Rater, RaterSession, Stimulus, System, Trial, TrialStimulus
 from app.studies.assignment import Counts, PlannedTrial, plan_session
 from app.studies.versions import Version
@@ -69,6 +70,7 @@ def plan(session: Session, version: Version, row: RaterSession, now: datetime) -
 
 def _add(session: Session, version: Version, row: RaterSession, planned: PlannedTrial) -> None:
     trial = Trial(
+        id=new_id(),
         session_id=row.id,
         position=planned.position,
         phase=planned.phase,
@@ -77,7 +79,6 @@ def _add(session: Session, version: Version, row: RaterSession, planned: Planned
         expected_json=planned.expected,
     )
     session.add(trial)
-    session.flush()  # gives the id that the stimuli refer to
     heard = [(name, False) for name in planned.systems]
     if planned.reference is not None:
         heard.append((planned.reference, True))

@@ -28,6 +28,7 @@ class Ledger:
         sent: each key that was ever sent.
         seconds: from sending a vote to its acknowledgement, one for each vote, retries included.
         retries: attempts after the first one.
+        ready: raters who have come to their first trial.
         errors: answers that no rater should see.
     """
 
@@ -35,6 +36,7 @@ class Ledger:
     sent: set[str] = field(default_factory=set)
     seconds: list[float] = field(default_factory=list)
     retries: int = 0
+    ready: int = 0
     errors: list[str] = field(default_factory=list)
 
 
@@ -94,6 +96,7 @@ class Voter:
         number: names the raters, and seeds their answers.
         patient: a server that is away or busy is asked again; otherwise that is an error.
         think_seconds: pause before each vote.
+        gate: opened when the first raters may vote.
     """
 
     def __init__(
@@ -106,7 +109,9 @@ class Voter:
         *,
         patient: bool = False,
         think_seconds: float = 0.0,
+        gate: asyncio.Event | None = None,
     ):
+        self._gate = gate
         self._line = Line(host, port)
         self._slug, self._number, self._ledger = slug, number, ledger
         self._patient, self._think = patient, think_seconds
@@ -133,6 +138,10 @@ class Voter:
         while state["step"] in answers and not stop.is_set():
             body = {"step": state["step"], "answers": answers[state["step"]]}
             state = await self._ask("POST", "/api/v1/session/answer", token, body)
+        if person.endswith("-1"):
+            self._ledger.ready += 1
+            if self._gate:
+                await self._gate.wait()
         while state["step"] == "trial" and not stop.is_set():
             if self._think:
                 await asyncio.sleep(self._think * self._rng.uniform(0.5, 1.5))
@@ -186,11 +195,11 @@ async def crowd(
     patient: bool = False,
     think_seconds: float = 0.0,
     ledger: Ledger | None = None,
+    gate: asyncio.Event | None = None,
 ) -> Ledger:
     """Let `size` raters work until `stop` is set; `ledger` can be watched meanwhile."""
     ledger = Ledger() if ledger is None else ledger
-    voters = [
-        Voter(host, port, slug, number, ledger, patient=patient, think_seconds=think_seconds) for number in range(size)
-    ]
+    options = {"patient": patient, "think_seconds": think_seconds, "gate": gate}
+    voters = [Voter(host, port, slug, number, ledger, **options) for number in range(size)]
     await asyncio.gather(*(voter.work(stop) for voter in voters))
     return ledger

@@ -135,13 +135,22 @@ def count_votes(server: Server, folder: Path) -> int:
     return len(scores.read_text(encoding="utf-8").splitlines()) - 1 if scores.is_file() else 0
 
 
-def measure(server: Server, raters: int, seconds: float, think: float) -> Ledger:
-    """Let the raters vote for some seconds."""
+def measure(server: Server, raters: int, seconds: float, think: float) -> tuple[Ledger, float]:
+    """Let the raters come to their first trial, then vote for some seconds; returns those seconds too."""
 
-    async def run() -> Ledger:
-        stop = asyncio.Event()
-        asyncio.get_running_loop().call_later(seconds, stop.set)
-        return await crowd("127.0.0.1", server.port, SLUG, raters, stop, think_seconds=think)
+    async def run() -> tuple[Ledger, float]:
+        ledger, gate, stop = Ledger(), asyncio.Event(), asyncio.Event()
+        voting = asyncio.create_task(
+            crowd("127.0.0.1", server.port, SLUG, raters, stop, think_seconds=think, ledger=ledger, gate=gate)
+        )
+        while ledger.ready + len(ledger.errors) < raters and not voting.done():
+            await asyncio.sleep(0.05)
+        gate.set()
+        began = time.perf_counter()
+        await asyncio.sleep(seconds)
+        stop.set()
+        await voting
+        return ledger, time.perf_counter() - began
 
     return asyncio.run(run())
 
@@ -165,9 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
         server.start()
         try:
             print(f"{options.raters} raters for {options.seconds:g} s ...", file=sys.stderr, flush=True)
-            began = time.perf_counter()
-            ledger = measure(server, options.raters, options.seconds, options.think)
-            took = time.perf_counter() - began
+            ledger, took = measure(server, options.raters, options.seconds, options.think)
         finally:
             server.stop()
         for error in ledger.errors[:5]:
