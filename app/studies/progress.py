@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db.study_models import Flag, RaterSession
 from app.studies import headphones, planning, votes
-from app.studies.states import HEADPHONE_ATTEMPTS, next_trial
+from app.studies.states import HEADPHONE_ATTEMPTS, next_trial, trials_of
 from app.studies.tokens import Signer
 from app.studies.versions import Version
 
@@ -40,7 +40,7 @@ class Progress:
         elif step == "questionnaire":
             row.questionnaire_json = read
             self._finish(session, version, row)
-        if row.step == "trials" and next_trial(session, row) is None:
+        if row.step == "trials" and next_trial(trials_of(session, row)) is None:
             self.leave_trials(session, version, row)
 
     def _check_headphones(

@@ -8,7 +8,7 @@ A vote and everything that follows from it is one transaction, so that it counts
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,6 +44,7 @@ from app.studies.states import (
     next_trial,
     set_up_is_old,
     study_hindrance,
+    trials_of,
 )
 from app.studies.tokens import Signer, TokenError
 from app.studies.versions import Version, Versions
@@ -171,9 +172,10 @@ class StudyService:
 
         def work(session: Session) -> State:
             row = self._session(session, participant)
-            if row.step == "trials" and row.state == "active" and set_up_is_old(session, row, self._clock()):
+            trials = trials_of(session, row)
+            if row.step == "trials" and row.state == "active" and set_up_is_old(trials, row, self._clock()):
                 row.step = "setup"
-            return self._state(session, row)
+            return self._state(session, row, trials)
 
         return self._transact(work)
 
@@ -218,16 +220,17 @@ class StudyService:
                 if trial.session_id != row.id or earlier.body_digest != ballot.digest():
                     raise StudyError("key", "This key was used for another vote; make a new one.", 409, "key_taken")
                 return self._accepted(session, version, row, trial, ballot.answer, Heard.of(session, trial))
-            trial = self._open_trial(session, row, ballot)
+            trials = trials_of(session, row)
+            trial = self._open_trial(session, row, trials, ballot)
             now = self._clock()
-            answer, heard = votes.store(session, version, row, trial, ballot, now)
-            session.flush()
-            late = active_seconds(session, row) >= 60 * version.study.session_minutes
-            if late and next_trial(session, row) is not None:
-                session.add(Flag(session_id=row.id, kind="time_limit", detail_json=None, created_at=now))
-            if late or next_trial(session, row) is None:
-                self._progress.leave_trials(session, version, row)
-            return self._accepted(session, version, row, trial, answer, heard)
+            with session.no_autoflush:  # all rows go to the database together, at the end
+                answer, heard = votes.store(session, version, row, trial, ballot, now)
+                late = active_seconds(trials) >= 60 * version.study.session_minutes
+                if late and next_trial(trials) is not None:
+                    session.add(Flag(session_id=row.id, kind="time_limit", detail_json=None, created_at=now))
+                if late or next_trial(trials) is None:
+                    self._progress.leave_trials(session, version, row)
+                return self._accepted(session, version, row, trial, answer, heard, trials)
 
         return self._transact(work)
 
@@ -309,16 +312,16 @@ class StudyService:
     def _link(self, row: RaterSession) -> str:
         return self._signer.sign("participant", {"s": row.id}, seconds=LINK_DAYS * 86_400)
 
-    def _state(self, session: Session, row: RaterSession) -> State:
+    def _state(self, session: Session, row: RaterSession, trials: Sequence[Trial] | None = None) -> State:
         now = self._clock()
         version = self._versions.get(session, row.version_id)
-        study = session.get_one(Study, session.get_one(StudyVersion, row.version_id).study_id)
+        study = session.get_one(Study, version.study_id)
         if row.state == "active" and row.deadline_at is not None and now > row.deadline_at:
             row.state = "expired"
-        session.flush()
-        return self._states.of(session, version, row, study, now)
+        trials = trials_of(session, row) if trials is None else trials
+        return self._states.of(session, version, row, study, trials, now)
 
-    def _open_trial(self, session: Session, row: RaterSession, ballot: Ballot) -> Trial:
+    def _open_trial(self, session: Session, row: RaterSession, trials: Sequence[Trial], ballot: Ballot) -> Trial:
         """The trial that a token speaks of, if it is the one that this session has to answer now."""
         try:
             content = self._signer.read("trial", ballot.trial)
@@ -331,17 +334,24 @@ class StudyService:
             raise StudyError("trial", word(row.language, "foreign"), 403, "foreign_trial")
         if trial.answered_at is not None or trial.nonce != content["n"]:
             raise StudyError("trial", word(row.language, "answered"), 409, "answered")
-        current = next_trial(session, row)
+        current = next_trial(trials)
         if row.state != "active" or row.step not in ("trials", "setup") or current is None or current.id != trial.id:
             raise StudyError("trial", word(row.language, "elsewhere"), 409, "wrong_trial")
         return trial
 
     def _accepted(
-        self, session: Session, version: Version, row: RaterSession, trial: Trial, answer: Any, heard: Heard
+        self,
+        session: Session,
+        version: Version,
+        row: RaterSession,
+        trial: Trial,
+        answer: Any,
+        heard: Heard,
+        trials: Sequence[Trial] | None = None,
     ) -> dict[str, Any]:
         accepted: dict[str, Any] = {"accepted": True}
         if trial.phase == "training":
             name = next(name for name, key in version.prompts.items() if key == trial.prompt_id)
             slots = heard.rated(version)
             accepted["feedback"] = feedback(version.study, name, slots, answer, trial.expected_json, row.language)
-        return {**accepted, "state": self._state(session, row)}
+        return {**accepted, "state": self._state(session, row, trials)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db.study_models import RaterSession, Study, Trial, TrialStimulus
@@ -45,20 +46,20 @@ class Heard:
         return [Slot(name, version.roles[name]) for name in names]
 
 
-def next_trial(session: Session, row: RaterSession) -> Trial | None:
-    """The first trial of a session without an answer."""
-    query = select(Trial).where(Trial.session_id == row.id, Trial.answered_at.is_(None)).order_by(Trial.position)
-    return session.scalars(query.limit(1)).first()
+def trials_of(session: Session, row: RaterSession) -> list[Trial]:
+    """All trials of a session in their order: one query for whatever is asked about them."""
+    return list(session.scalars(select(Trial).where(Trial.session_id == row.id).order_by(Trial.position)))
 
 
-def active_seconds(session: Session, row: RaterSession) -> float:
+def next_trial(trials: Sequence[Trial]) -> Trial | None:
+    """The first trial without an answer."""
+    return next((trial for trial in trials if trial.answered_at is None), None)
+
+
+def active_seconds(trials: Sequence[Trial]) -> float:
     """Time that a session has spent on its trials; a pause does not count."""
-    query = select(Trial.served_at, Trial.answered_at).where(
-        Trial.session_id == row.id, Trial.served_at.is_not(None), Trial.answered_at.is_not(None)
-    )
-    return sum(
-        min((end - start).total_seconds(), AWAY_SECONDS) for start, end in session.execute(query) if start and end
-    )
+    spans = [trial.answered_at - trial.served_at for trial in trials if trial.served_at and trial.answered_at]
+    return sum(min(span.total_seconds(), AWAY_SECONDS) for span in spans)
 
 
 def study_hindrance(study: Study, version: Version, now: datetime) -> str | None:
@@ -71,11 +72,12 @@ def study_hindrance(study: Study, version: Version, now: datetime) -> str | None
     return "not_open" if plan.opens_at is not None and now < plan.opens_at else None
 
 
-def set_up_is_old(session: Session, row: RaterSession, now: datetime) -> bool:
+def set_up_is_old(trials: Sequence[Trial], row: RaterSession, now: datetime) -> bool:
     """Whether the last answer, or the set-up itself, lies so far back that the sound has to be checked again."""
-    last = session.scalar(select(func.max(Trial.answered_at)).where(Trial.session_id == row.id))
+    moments = [trial.answered_at for trial in trials if trial.answered_at is not None]
     at = (row.setup_json or {}).get("at")
-    moments = [moment for moment in (last, datetime.fromisoformat(at) if at else None) if moment is not None]
+    if at:
+        moments.append(datetime.fromisoformat(at))
     return bool(moments) and now - max(moments) > timedelta(minutes=SETUP_AGAIN_MINUTES)
 
 
@@ -85,7 +87,15 @@ class States:
     def __init__(self, signer: Signer):
         self._signer = signer
 
-    def of(self, session: Session, version: Version, row: RaterSession, study: Study, now: datetime) -> dict[str, Any]:
+    def of(
+        self,
+        session: Session,
+        version: Version,
+        row: RaterSession,
+        study: Study,
+        trials: Sequence[Trial],
+        now: datetime,
+    ) -> dict[str, Any]:
         """The state of a session; a trial that is shown for the first time is stamped, so the session is one to write.
 
         Args:
@@ -93,6 +103,7 @@ class States:
             version: of the rater's session.
             row: the rater's session.
             study: its study.
+            trials: of the rater's session.
             now: the present moment.
         """
         state: dict[str, Any] = {
@@ -100,7 +111,7 @@ class States:
             "language": row.language,
             "languages": list(version.study.languages),
             "study": {"slug": study.slug, "title": version.study.title.get(row.language)},
-            "progress": self._progress(session, row),
+            "progress": _progress(trials),
         }
         if row.step == "done":
             return {**state, "done": self._done(version, row)}
@@ -109,7 +120,7 @@ class States:
             told = {"reason": hindrance, "message": word(row.language, hindrance)}
             return {**state, "step": "closed", "closed": told}
         if row.step == "trials":
-            trial = next_trial(session, row)
+            trial = next_trial(trials)
             assert trial is not None, "a session without open trials has left the step of the trials"
             step = "training" if trial.phase == "training" else "trial"
             return {**state, "step": step, "trial": self._trial(session, version, row, trial, now)}
@@ -123,14 +134,6 @@ class States:
         if row.state == "left":
             return "closed"
         return study_hindrance(study, version, now)
-
-    def _progress(self, session: Session, row: RaterSession) -> dict[str, int]:
-        """Counted over what is rated, traps and gold items among it; training stands apart."""
-        counted = select(func.count(Trial.id), func.count(Trial.answered_at)).where(
-            Trial.session_id == row.id, Trial.phase != "training"
-        )
-        of, done = session.execute(counted).one()
-        return {"done": done, "of": of}
 
     def _consent(self, version: Version, row: RaterSession) -> dict[str, Any]:
         study = version.study
@@ -197,6 +200,12 @@ class States:
             "minimum_seconds": needed_seconds(study.minimum_seconds),
             "loop": True,
         }
+
+
+def _progress(trials: Sequence[Trial]) -> dict[str, int]:
+    """Counted over what is rated, traps and gold items among it; training stands apart."""
+    counted = [trial.answered_at is not None for trial in trials if trial.phase != "training"]
+    return {"done": sum(counted), "of": len(counted)}
 
 
 def expected_minutes(version: Version) -> int:

@@ -22,6 +22,7 @@ class Version:
 
     Attributes:
         id: Of the version.
+        study_id: Of the study that it is a version of.
         study: The file.
         design: What the assignment needs of it.
         roles: Of each system by name.
@@ -32,6 +33,7 @@ class Version:
     """
 
     id: str
+    study_id: str
     study: Study
     design: Design
     roles: dict[str, str]
@@ -70,6 +72,7 @@ def _load(session: Session, version_id: str) -> Version:
     stimuli = list(session.scalars(select(Stimulus).where(Stimulus.version_id == version_id)))
     return Version(
         id=version_id,
+        study_id=row.study_id,
         study=study,
         design=Design.of(study),
         roles={one.name: one.role for one in systems.values()},

@@ -139,6 +139,7 @@ def flag_monotony(session: Session, row: RaterSession, now: datetime) -> None:
         .join(Trial, OpinionScoreRow.trial_id == Trial.id)
         .where(Trial.session_id == row.id, Trial.phase == "main")
     )
+    session.flush()  # the last opinion is among them
     variance = monotony(list(session.scalars(query)))
     if variance is not None:
         session.add(Flag(session_id=row.id, kind="low_variance", detail_json={"variance": variance}, created_at=now))
