@@ -41,6 +41,9 @@ class Recorder(Protocol):
     def void(self, session: Session) -> None:
         """It was sealed and then undone."""
 
+    def doubt(self, session: Session) -> None:
+        """It was sealed and may have been committed or not; a later `seal` can look."""
+
     def close(self) -> None:
         """No transaction follows."""
 
@@ -126,9 +129,10 @@ class Database:
                     sealed = True
                 session.commit()
             except BaseException as error:
-                # after a lost connection nobody knows whether the commit arrived: the record then stays
-                if recorder and sealed and not (isinstance(error, DBAPIError) and error.connection_invalidated):
-                    recorder.void(session)
+                if recorder and sealed:
+                    # after a lost connection nobody knows whether the commit arrived
+                    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+                    (recorder.doubt if lost else recorder.void)(session)
                 _roll_back(session)
                 raise
 

@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, insert, inspect
+from sqlalchemy import event, insert, inspect, select
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from app.db.models import Base, Consent, VoiceRow, new_id
@@ -60,6 +60,7 @@ class Journal:
         self._last = after or datetime.min.replace(tzinfo=UTC)
         self._path: Path | None = None
         self._file: Any = None
+        self._doubtful: set[str] = set()
         self._on_close: list[Callable[[], None]] = []
 
     def append(self, record: dict[str, Any]) -> str:
@@ -100,6 +101,7 @@ class Journal:
         """Write the line of this session, and its mark into the database; nothing when nothing has changed."""
         changes: _Changes = session.info["journal"]
         if changes.rows or changes.deleted:
+            self._settle(session)
             changes.id = new_id()
             session.connection().execute(insert(JournalMark), {"id": changes.id})
             record: dict[str, Any] = {
@@ -112,12 +114,37 @@ class Journal:
 
     def void(self, session: Session) -> None:
         """Say that the line of this session never came true."""
-        sealed = session.info["journal"].id
-        if sealed:
+        self._take_back(session.info["journal"].id)
+
+    def doubt(self, session: Session) -> None:
+        """Remember that nobody knows whether the line of this session came true; its mark will tell."""
+        with self._lock:
+            self._doubtful.add(session.info["journal"].id)
+
+    def _settle(self, session: Session) -> None:
+        """Take back lines in doubt whose marks did not arrive, before a line that may say the same once more.
+
+        A server that was lost has come back when this is asked, and what it had not committed is gone.
+        """
+        with self._lock:
+            doubtful, self._doubtful = self._doubtful, set()
+        if doubtful - {""}:
+            query = select(JournalMark.id).where(JournalMark.id.in_(doubtful))
             try:
-                self.append({"void": sealed})
+                arrived = set(session.scalars(query))
+            except BaseException:
+                with self._lock:
+                    self._doubtful |= doubtful
+                raise
+            for line in doubtful - arrived:
+                self._take_back(line)
+
+    def _take_back(self, line: str) -> None:
+        if line:
+            try:
+                self.append({"void": line})
             except OSError as error:  # the replay then brings in a vote whose sender was told to send it again
-                log.error("The journal could not take back line %s: %s", sealed, error)
+                log.error("The journal could not take back line %s: %s", line, error)
 
     def _write(self, line: bytes) -> None:
         if self._file is None or self._file.tell() + len(line) > FILE_BYTES:

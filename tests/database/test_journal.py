@@ -234,3 +234,28 @@ def test_every_change_leaves_one_mark(opened: Database, folder: Path) -> None:
     with opened.read() as session:
         marks = set(session.scalars(select(JournalMark.id)))
     assert marks == {line["id"] for line in journal_lines(folder)}
+
+
+def test_a_commit_that_was_lost_on_its_way_counts_once(folder: Path, cluster, tmp_path: Path) -> None:
+    from sqlalchemy import event
+
+    opened = open_records(cluster.create("lost_commit"), folder)
+    cuts = []
+
+    def cut(_) -> None:
+        if not cuts:  # the line is on the disk, and the server goes before it takes the commit
+            cuts.append(1)
+            cluster.stop("immediate")
+            cluster.start()
+
+    event.listen(opened.writers, "commit", cut)
+
+    def work(session) -> None:
+        session.add(Study(slug="once"))
+
+    opened.transact(work)
+    assert len([line for line in journal_lines(folder) if "void" in line]) == 1
+    again = open_records(f"sqlite:///{tmp_path / 'again.sqlite3'}", folder)
+    assert contents(again) == contents(opened) and len(contents(again)["studies"]) == 1
+    again.close()
+    opened.close()
