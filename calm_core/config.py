@@ -126,9 +126,9 @@ class PrefixTextConfig(StrictModel):
     # Low-rank table: embeddings of this width and a projection to `dim`; full when None.
     rank: int | None = None
     max_tokens: int = 50
-    # Whether numbers, abbreviations and signs are written out first (`text.normalise`). The released models
-    # read them from the text as it is, and speak exactly as in their own package only if they get it so.
-    normalise: bool = False
+    # Whether numbers, abbreviations and signs are written out first (`text.normalise`). A text without any goes to
+    # the model as typed, as in the released models' own package.
+    normalise: bool = True
     pad_with_spaces_for_short_inputs: bool = False
     remove_semicolons: bool = False
     append_terminal_punctuation: bool = True

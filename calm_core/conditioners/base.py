@@ -7,7 +7,7 @@ frame (the text is aligned and the frames end the utterance).
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -20,8 +20,9 @@ class TextConditioner(nn.Module):
     kind: ClassVar[str]
     # Whether `speed` other than 1 can be honoured.
     native_speed: ClassVar[bool] = False
-    # Whether texts are to be written the way they are said before `split`.
-    normalises: bool = True
+    # Which texts are to be written the way they are said before `split`: all of them; only those whose letters or
+    # digits would change (numbers, signs, abbreviations), so that the rest arrives as typed; or none.
+    normalises: Literal["all", "needed", "none"] = "all"
 
     def split(self, text: str, max_tokens: int | None = None) -> list[str]:
         """Pieces of `text`, in order, each fit for `condition`.

@@ -37,7 +37,7 @@ class PrefixText(TextConditioner):
         super().__init__()
         assert config.dim == d_model, "the text table must be as wide as the backbone"
         self.config = config
-        self.normalises = config.normalise
+        self.normalises = "needed" if config.normalise else "none"
         self.frame_rate = frame_rate
         self.tokenizer = tokenizer
         # One entry more than there are tokens, for padding.

@@ -30,7 +30,20 @@ def write_script(text: str, conditioner: TextConditioner, language: str) -> list
         if not any(character.isalnum() for character in part):
             continue
         check_script(part, language)
-        segments += conditioner.split(normalise(part, language) if conditioner.normalises else part)
+        segments += conditioner.split(_as_said(part, conditioner, language))
     if not any(isinstance(segment, str) for segment in segments):
         raise InputError(f"The text {text.strip()[:40]!r} has no word that can be spoken; write at least one word.")
     return segments
+
+
+def _as_said(part: str, conditioner: TextConditioner, language: str) -> str:
+    if conditioner.normalises == "none":
+        return part
+    said = normalise(part, language)
+    if conditioner.normalises == "needed" and _letters(said) == _letters(part):
+        return part
+    return said
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text if character.isalnum())

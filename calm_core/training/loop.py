@@ -4,10 +4,14 @@ Every random draw of step n comes from a generator seeded by (recipe seed, n, pr
 uninterrupted one would have drawn, and nothing random needs to be saved.
 """
 
+import contextlib
 import csv
 import math
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -79,8 +83,40 @@ class Curves:
                 self.writer.add_scalar(name, value, step)
 
 
+@contextlib.contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets, so that the step in progress ends and is saved.
+
+    A second signal ends the process at once. Elsewhere than in the main thread signals stay as they are.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(*_: object) -> None:
+        asked.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def run(trainer: Trainer, accelerator: Any, resume: bool) -> dict[str, float]:
-    """Train to the end of the schedule; returns the last evaluation.
+    """Train to the end of the schedule, or to a signal; returns the last evaluation. For errors see `_run`."""
+    with stop_signals() as asked:
+        return _run(trainer, accelerator, resume, asked)
+
+
+def _run(trainer: Trainer, accelerator: Any, resume: bool, asked: threading.Event) -> dict[str, float]:
+    """Train until the schedule ends or `asked` is set, and save.
 
     Raises:
         InputError: `resume` without a checkpoint, a checkpoint in the folder without `resume`, or a loss that is not
@@ -120,7 +156,8 @@ def run(trainer: Trainer, accelerator: Any, resume: bool) -> dict[str, float]:
             assert curves is not None
             curves.add(done, {**means, "steps_per_second": rate})
             window, logged = {}, time.monotonic()
-        due = time.monotonic() - saved > schedule.save_minutes * 60
+        stopping = asked.is_set()
+        due = stopping or time.monotonic() - saved > schedule.save_minutes * 60
         if main and (due or done == schedule.steps):
             seconds = elapsed + time.monotonic() - began
             checkpoint.save(folder / "checkpoint", done, trainer.modules, trainer.optimizers, {"seconds": seconds})
@@ -136,6 +173,10 @@ def run(trainer: Trainer, accelerator: Any, resume: bool) -> dict[str, float]:
             assert curves is not None
             curves.add(done, {f"valid/{k}": v for k, v in figures.items()})
             logged = time.monotonic()
+        if stopping:
+            if main:
+                print(f"stopped after step {done}; --resume goes on from there", file=sys.stderr, flush=True)
+            break
     return figures
 
 

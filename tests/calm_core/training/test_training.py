@@ -1,6 +1,12 @@
 """Both trainers on a corpus that fits in a hand: resuming, overrides, faults, packaging, and that losses fall."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +116,39 @@ def test_a_resumed_codec_run_equals_an_uninterrupted_one(corpus: Path, trained_c
             )
             train_recipe(at, [f"schedule.steps={stop}", "schedule.warmup=0"], resume=stop != stops[0])
     assert same(straight / "codec.safetensors", resumed / "codec.safetensors")
+
+
+def test_a_run_that_is_told_to_stop_saves_and_goes_on_later(corpus: Path, tmp_path: Path) -> None:
+    recipe = write(tmp_path / "codec.yaml", codec_recipe(corpus, tmp_path / "run"))
+    curves, checkpoint = tmp_path / "run" / "curves.csv", tmp_path / "run" / "checkpoint" / "checkpoint.json"
+
+    def stop_when_it_runs() -> None:
+        while not curves.exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    threading.Thread(target=stop_when_it_runs, daemon=True).start()
+    train_recipe(recipe, ["schedule.steps=100000", "schedule.log_every=1"], resume=False)
+    assert signal.getsignal(signal.SIGTERM) is before
+    reached = json.loads(checkpoint.read_text())["step"]
+    assert 0 < reached < 100_000
+    train_recipe(recipe, [f"schedule.steps={reached + 1}"], resume=True)
+    assert json.loads(checkpoint.read_text())["step"] == reached + 1
+
+
+def test_two_processes_train_one_model(corpus: Path, tmp_path: Path) -> None:
+    recipe = write(tmp_path / "codec.yaml", codec_recipe(corpus, tmp_path / "run"))
+    launch = [
+        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
+        "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "calm_core", "train", str(recipe),
+        "schedule.steps=2",
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(launch, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads((tmp_path / "run" / "checkpoint" / "checkpoint.json").read_text())["step"] == 2
+    assert done.stderr.count("step 2/2") == 1  # the other process is silent
 
 
 def test_a_frozen_encoder_stays_while_its_decoder_learns(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
