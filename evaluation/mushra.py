@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kurtosis, skew
 
+from evaluation.crossed import side_by_side
 from evaluation.opinion import clustered_interval
 from evaluation.significance import Test, adjust
 
@@ -56,17 +57,16 @@ def median_tests(scores: pd.DataFrame, seed: int = 0, draws: int = 10_000) -> li
         draws: Permutations.
     """
     rng = np.random.default_rng(seed)
-    grades = scores.assign(rater=scores["rater"].astype(str), item=scores["item"].astype(str))
-    wide = grades.pivot_table(index=["rater", "item"], columns="system", values="score", observed=True)
+    lined = side_by_side(scores)
     tests = []
-    for a, b in combinations(sorted(map(str, wide.columns)), 2):
-        both = wide[[a, b]].dropna()
-        if both.empty:
+    for a, b in combinations(range(len(lined.systems)), 2):
+        rows = lined.both(a, b)
+        if not len(rows):
             continue
-        raters = pd.factorize(both.index.get_level_values("rater"))[0]
-        p_value = _permuted(both[a].to_numpy(), both[b].to_numpy(), raters, rng, draws)
-        difference = float(both[a].median() - both[b].median())
-        tests.append(Test(a, b, difference, p_value, p_value, len(both)))
+        own, other = lined.values[rows, a], lined.values[rows, b]
+        p_value = _permuted(own, other, lined.raters[rows], rng, draws)
+        difference = float(np.median(own) - np.median(other))
+        tests.append(Test(lined.systems[a], lined.systems[b], difference, p_value, p_value, len(rows)))
     return adjust(tests, "holm")
 
 

@@ -32,7 +32,7 @@ def read_votes(path: Path, duplicates: str = "refuse") -> Votes:
     frame = _read(path, ["system_a", "system_b", "outcome"], ["rater", "item", "weight"])
     _refuse_other(path, frame, "outcome", OUTCOMES)
     names = pd.Index(sorted({*frame["system_a"].cat.categories, *frame["system_b"].cat.categories}))
-    first, second = (_codes(frame[column], names) for column in ("system_a", "system_b"))
+    first, second = (_codes(frame, column, names) for column in ("system_a", "system_b"))
     same = np.flatnonzero(first == second)
     if len(same):
         raise _fault(path, same[0], "system_b", f"'{names[first[same[0]]]}' is compared with itself")
@@ -54,7 +54,7 @@ def read_votes(path: Path, duplicates: str = "refuse") -> Votes:
         tuple(names),
         first,
         second,
-        _codes(frame["outcome"], pd.Index(OUTCOMES)),
+        _codes(frame, "outcome", pd.Index(OUTCOMES)),
         tuple(rater.categories) if rater is not None else ("",),
         rater.codes.to_numpy().astype(np.intp) if rater is not None else np.zeros(len(frame), dtype=np.intp),
         weight,
@@ -100,7 +100,7 @@ def _read(path: Path, needed: Sequence[str], welcome: Sequence[str]) -> pd.DataF
             frame = pd.read_csv(file, dtype=kinds, na_filter=False)
         if not isinstance(frame.index, pd.RangeIndex):  # a first row longer than the header is taken for an index
             raise InputError(f"{path}, row 2: more columns than the {len(head.columns)} that the header names.")
-        frame = frame[list(columns)].rename(columns=columns)
+        frame = pd.DataFrame({plain: frame[name] for name, plain in columns.items()})
     except UnicodeDecodeError:
         raise _undecodable(path) from None
     except pd.errors.EmptyDataError:
@@ -139,9 +139,10 @@ def _columns(path: Path, found: list[str], needed: Sequence[str], welcome: Seque
     return taken
 
 
-def _codes(column: pd.Series, names: pd.Index) -> np.ndarray:
-    place = names.get_indexer(column.cat.categories)
-    return place[column.cat.codes.to_numpy()].astype(np.intp) if len(column) else np.empty(0, dtype=np.intp)
+def _codes(frame: pd.DataFrame, column: str, names: pd.Index) -> np.ndarray:
+    place = np.asarray(names.get_indexer(frame[column].cat.categories))
+    codes = np.asarray(frame[column].cat.codes)
+    return place[codes].astype(np.intp) if len(frame) else np.empty(0, dtype=np.intp)
 
 
 def _refuse_other(path: Path, frame: pd.DataFrame, column: str, allowed: Sequence[str]) -> None:
@@ -152,7 +153,7 @@ def _refuse_other(path: Path, frame: pd.DataFrame, column: str, allowed: Sequenc
 
 
 def _numbers(path: Path, frame: pd.DataFrame, column: str) -> np.ndarray:
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=float)
+    values = np.asarray(pd.to_numeric(frame[column], errors="coerce"), dtype=float)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise _fault(path, bad[0], column, f"'{frame[column].iloc[bad[0]]}' is no number")

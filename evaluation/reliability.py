@@ -8,13 +8,20 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from evaluation.crossed import side_by_side
+
 Scale = Literal["nominal", "ordinal", "interval"]
 
 
 def ratings_matrix(scores: pd.DataFrame) -> np.ndarray:
     """Scores as `[raters, units]`, a unit being a system on an item; not-a-number where a rater gave none."""
-    plain = scores.assign(**{name: scores[name].astype(str) for name in ("rater", "item", "system")})
-    return plain.pivot_table(index="rater", columns=["system", "item"], values="score").to_numpy(dtype=float)
+    lined = side_by_side(scores)
+    if not len(lined.raters):
+        return np.empty((0, 0))
+    table = np.full((lined.raters.max() + 1, len(lined.systems), lined.items.max() + 1), np.nan)
+    table[lined.raters, :, lined.items] = lined.values
+    flat = table.reshape(len(table), -1)
+    return flat[:, np.isfinite(flat).any(axis=0)]
 
 
 def krippendorff_alpha(ratings: np.ndarray, scale: Scale = "interval") -> float:

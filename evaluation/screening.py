@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from evaluation.crossed import names_and_codes, side_by_side
 from evaluation.errors import InputError
 
 LIMIT = 90.0
@@ -52,39 +53,54 @@ def post_screen(scores: pd.DataFrame, reference: str, mid_anchor: str) -> list[E
     Raises:
         InputError: A name that no row has; the systems that there are, are listed.
     """
-    systems = sorted(map(str, scores["system"].unique()))
+    lined = side_by_side(scores)
     for name, what in ((reference, "reference"), (mid_anchor, "mid anchor")):
-        if name not in systems:
-            raise InputError(f"No row has the {what} '{name}'; the column system holds {', '.join(systems)[:200]}.")
+        if name not in lined.systems:
+            there = ", ".join(lined.systems)[:200]
+            raise InputError(f"No row has the {what} '{name}'; the column system holds {there}.")
     if reference == mid_anchor:
         raise InputError(f"'{reference}' cannot be both the hidden reference and the mid anchor.")
-    own = scores[scores["system"] == reference]
-    low = (own["score"] < LIMIT).groupby(own["rater"].astype(str)).mean()
-    anchor = scores[scores["system"] == mid_anchor]
-    high = anchor["score"] > LIMIT
-    of_item = high.groupby(anchor["item"].astype(str)).mean()
-    counts = anchor["item"].astype(str).isin(of_item.index[of_item <= ITEM_SHARE])
-    high = high[counts].groupby(anchor["rater"].astype(str)[counts]).mean()
+    raters, _ = names_and_codes(scores, "rater")
+    own = lined.values[:, lined.systems.index(reference)]
+    low = _share(own < LIMIT, np.isfinite(own), lined.raters)
+    anchor = lined.values[:, lined.systems.index(mid_anchor)]
+    graded = np.isfinite(anchor)
+    of_item = _share(anchor > LIMIT, graded, lined.items)
+    high = _share(anchor > LIMIT, graded & ~(of_item > ITEM_SHARE)[lined.items], lined.raters)
     rules = (
         (f"hidden reference below {LIMIT:g} on more than {SHARE:.0%} of items", low),
         (f"mid anchor above {LIMIT:g} on more than {SHARE:.0%} of items", high),
     )
     return [
-        Exclusion(str(rater), rule, float(share))
+        Exclusion(rater, rule, float(share))
         for rule, shares in rules
-        for rater, share in shares.sort_index().items()
+        for rater, share in zip(raters, shares, strict=True)
         if share > SHARE + 1e-12
     ]
 
 
+def _share(broken: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Of the rows of each code that count, the share that is broken; 0 where none counts."""
+    size = int(codes.max()) + 1
+    total = np.bincount(codes, weights=counts, minlength=size)
+    return np.bincount(codes, weights=broken & counts, minlength=size) / np.maximum(total, 1)
+
+
 def outliers(scores: pd.DataFrame) -> list[Outlier]:
     """Grades more than 1.5 interquartile ranges outside the quartiles of their item and system."""
-    groups = scores.groupby(["item", "system"], observed=True)["score"]
-    q1, q3 = (groups.transform(lambda values, q=q: np.quantile(values, q)) for q in (0.25, 0.75))
-    low, high = q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)
-    far = (scores["score"] < low) | (scores["score"] > high)
-    columns = (scores[name][far] for name in ("rater", "item", "system", "score"))
-    return [
-        Outlier(str(rater), str(item), str(system), float(score), float(a), float(b))
-        for rater, item, system, score, a, b in zip(*columns, low[far], high[far], strict=True)
-    ]
+    raters, rater = names_and_codes(scores, "rater")
+    items, item = names_and_codes(scores, "item")
+    systems, system = names_and_codes(scores, "system")
+    grades = np.asarray(scores["score"], dtype=float)
+    cell = item * max(len(systems), 1) + system
+    found = []
+    for own in np.unique(cell):
+        rows = np.flatnonzero(cell == own)
+        q1, q3 = np.quantile(grades[rows], [0.25, 0.75])
+        low, high = float(q1 - 1.5 * (q3 - q1)), float(q3 + 1.5 * (q3 - q1))
+        found += [
+            Outlier(raters[rater[k]], items[item[k]], systems[system[k]], float(grades[k]), low, high)
+            for k in rows
+            if not low <= grades[k] <= high
+        ]
+    return found

@@ -9,7 +9,9 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ttest_rel, wilcoxon
+from scipy.stats import ttest_1samp, wilcoxon
+
+from evaluation.crossed import side_by_side
 
 Adjustment = Literal["holm", "hochberg"]
 
@@ -76,19 +78,21 @@ def paired_tests(
         kind: Student's paired test or Wilcoxon's signed ranks.
         adjustment: For the number of tests.
     """
-    plain = scores.assign(**{name: scores[name].astype(str) for name in ("rater", "item", "system")})
-    wide = plain.pivot_table(index=["rater", "item"], columns="system", values="score")
+    lined = side_by_side(scores)
     tests = []
-    for a, b in combinations(sorted(wide.columns), 2):
-        means = wide[[a, b]].dropna().groupby(level="rater").mean()
-        own = (means[a] - means[b]).to_numpy()
+    for a, b in combinations(range(len(lined.systems)), 2):
+        rows = lined.both(a, b)
+        _, rater, count = np.unique(lined.raters[rows], return_inverse=True, return_counts=True)
+        differences = lined.values[rows, a] - lined.values[rows, b]
+        own = np.bincount(rater.reshape(-1), weights=differences, minlength=len(count)) / count
         if len(own) < 2 or not own.any():
             p_value = 1.0
         elif kind == "wilcoxon":
-            p_value = float(wilcoxon(own).pvalue)
+            p_value = float(np.asarray(wilcoxon(own))[1])
         elif np.ptp(own) == 0:
             p_value = 0.0  # everyone differs by the same amount
         else:
-            p_value = float(ttest_rel(means[a], means[b]).pvalue)
-        tests.append(Test(a, b, float(own.mean()) if len(own) else float("nan"), p_value, p_value, len(own)))
+            p_value = float(np.asarray(ttest_1samp(own, 0.0))[1])
+        names = lined.systems[a], lined.systems[b]
+        tests.append(Test(*names, float(own.mean()) if len(own) else float("nan"), p_value, p_value, len(own)))
     return adjust(tests, adjustment)

@@ -150,7 +150,9 @@ def _growth(votes: int, systems: int) -> list[dict[str, float]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark; JSON is one object on stdout."""
-    parser = argparse.ArgumentParser(prog="python -m evaluation.benchmarks elo", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m evaluation.benchmarks elo", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--votes", type=int, default=1_000_000)
     parser.add_argument("--systems", type=int, default=100)
     parser.add_argument("--draws", type=int, default=2000)

@@ -68,7 +68,8 @@ def by_gibbs(wins: np.ndarray, ties: np.ndarray, rng: np.random.Generator, sweep
     _, elo, _ = sampler.run(at, sweeps, rng)
     fewest = np.median([effective_draws(chain[None]).min() for chain in elo])
     assert fewest > 60, f"a chain is worth {fewest:.0f} draws; more sweeps are needed for these ratings"
-    return Estimates(centred(elo.mean(axis=1)), *(np.quantile(elo, tail, axis=1) - 2000 for tail in TAILS))
+    low, high = np.quantile(elo, TAILS, axis=1) - 2000
+    return Estimates(centred(elo.mean(axis=1)), low, high)
 
 
 def by_bootstrap(wins: np.ndarray, ties: np.ndarray, rng: np.random.Generator, draws: int = 300) -> Estimates:

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     excluded = post_screen(scores, options.reference, options.mid_anchor)
     gone = {row.rater for row in excluded}
     raters = scores["rater"].nunique()
-    kept = scores[~scores["rater"].isin(gone)]
+    kept = scores.loc[~scores["rater"].isin(list(gone))]
     print(f"{len(scores)} grades; {len(gone)} of {raters} raters excluded", file=sys.stderr)
     for row in excluded:
         print(f"excluded: {row.rater}: {row.rule} ({row.share:.1%})", file=sys.stderr)
