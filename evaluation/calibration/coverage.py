@@ -68,8 +68,8 @@ def by_gibbs(wins: np.ndarray, ties: np.ndarray, rng: np.random.Generator, sweep
     _, elo, _ = sampler.run(at, sweeps, rng)
     fewest = np.median([effective_draws(chain[None]).min() for chain in elo])
     assert fewest > 60, f"a chain is worth {fewest:.0f} draws; more sweeps are needed for these ratings"
-    low, high = np.quantile(elo, TAILS, axis=1) - 2000
-    return Estimates(centred(elo.mean(axis=1)), low, high)
+    ends = np.asarray(np.quantile(elo, TAILS, axis=1)) - 2000
+    return Estimates(centred(elo.mean(axis=1)), ends[0], ends[1])
 
 
 def by_bootstrap(wins: np.ndarray, ties: np.ndarray, rng: np.random.Generator, draws: int = 300) -> Estimates:

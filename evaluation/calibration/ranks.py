@@ -38,7 +38,7 @@ def _tested(names: list[str], ranks: np.ndarray, kept: int, bins: int) -> list[R
 
 
 def gibbs_ranks(
-    runs: int, seed: int, systems: int = 4, votes: int = 60, kept: int = 99, thin: int = 15, bins: int = 20
+    runs: int, seed: int, systems: int = 4, votes: int = 60, kept: int = 19, thin: int = 40, bins: int = 20
 ) -> list[RankTest]:
     """Test the plain sampler; every run is a chain with votes of its own.
 
@@ -48,7 +48,7 @@ def gibbs_ranks(
         systems: Systems of a run.
         votes: Votes of a run, evenly over pairs.
         kept: Draws that the truth is ranked among.
-        thin: Sweeps between two of them.
+        thin: Sweeps between two of them; enough for a system that lost everything, or ranks come in clumps.
         bins: Classes of the test; a divisor of `kept + 1`.
     """
     assert (kept + 1) % bins == 0
@@ -80,9 +80,9 @@ def gibbs_ranks(
 
 
 def hierarchical_ranks(
-    runs: int, seed: int, raters: int = 5, each: int = 12, kept: int = 99, thin: int = 10, bins: int = 10
+    runs: int, seed: int, raters: int = 5, each: int = 12, kept: int = 19, thin: int = 60, bins: int = 10
 ) -> list[RankTest]:
-    """Test the sampler with raters, one run after the other on four chains at once.
+    """Test the sampler with raters, one run after the other.
 
     Args:
         runs: Simulations.
@@ -90,7 +90,7 @@ def hierarchical_ranks(
         raters: Raters of a run.
         each: Votes of a rater.
         kept: Draws that the truth is ranked among.
-        thin: Sweeps between two of them, on the first chain.
+        thin: Sweeps between two of them.
         bins: Classes of the test; a divisor of `kept + 1`.
     """
     assert (kept + 1) % bins == 0

@@ -51,12 +51,16 @@ def test_the_fixed_point_is_too_sure_of_itself_and_gibbs_is_not() -> None:
     np.testing.assert_allclose(peer.elo, by_gibbs(wins[:3], ties[:3], rng).elo, atol=60)
 
 
-def test_the_rank_test_accepts_the_samplers_and_would_notice_a_wrong_one() -> None:
-    assert all(test.p_value > 0.01 for test in gibbs_ranks(200, 1, votes=30, kept=19, thin=10, bins=10))
-    # a chain of a single sweep from its start is still where the prior put it: ranks pile up
-    short = hierarchical_ranks(40, 2, raters=3, each=6, kept=9, thin=2, bins=5)
-    assert {test.parameter for test in short} == {"difference of two ratings", "theta", "phi", "care of a rater"}
-    assert all(sum(test.counts) == 40 for test in short)
+def test_ranks_of_the_samplers_are_uniform() -> None:
+    assert all(test.p_value > 0.01 for test in gibbs_ranks(300, 1, votes=30, thin=20, bins=10))
+    with_raters = hierarchical_ranks(16, 2, raters=3, each=8, kept=3, thin=25, bins=4)
+    assert {test.parameter for test in with_raters} == {"difference of two ratings", "theta", "phi", "care of a rater"}
+    assert all(test.p_value > 0.001 and sum(test.counts) == 16 for test in with_raters)
+
+
+def test_draws_that_hang_together_are_noticed() -> None:
+    """One sweep between draws is too little: the truth is above or below nearly all of them too often."""
+    assert min(test.p_value for test in gibbs_ranks(300, 1, votes=30, thin=1, bins=10)) < 0.01
 
 
 @pytest.mark.parametrize("part", ["coverage", "ranks", "selection"])
