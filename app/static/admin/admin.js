@@ -109,7 +109,8 @@ async function door() {
 async function list() {
   const { data } = await office.get('studies');
   const rows = data.map((study) => [
-    make('a', { href: `#${encodeURIComponent(study.slug)}` }, study.title || study.slug),
+    make('span', {}, make('a', { href: `#${encodeURIComponent(study.slug)}` }, study.title || study.slug),
+      make('span', { class: 'soft' }, ` ${study.slug}`)),
     words.kinds[study.kind],
     make('span', { class: `badge ${study.state}` }, words.states[study.state]),
     study.version, study.sessions.finished ?? 0, study.sessions.active ?? 0, study.votes,

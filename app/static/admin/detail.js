@@ -29,7 +29,7 @@ export async function detail(desk, slug) {
       ...study.results.map((result) => results(desk, result))),
     make('div', { class: 'card' }, make('h2', {}, words.sessions), sessions(desk, study)),
     make('div', { class: 'card' }, make('h2', {}, words.audit),
-      table([words.when, words.who, words.what, words.target, words.why], study.audit.map((row) =>
+      !study.audit.length ? make('p', {}, words.noAudit) : table([words.when, words.who, words.what, words.target, words.why], study.audit.map((row) =>
         [moment(desk, row.at), row.actor, words.actions[row.action] ?? row.action, row.target, row.reason]))),
   ];
 }
@@ -84,7 +84,7 @@ function sessions(desk, study) {
     row.panel_id ? `${row.panel}: ${row.panel_id}` : row.panel,
     moment(desk, row.started_at), words.sessionStates[row.state], `${row.answered} / ${row.of}`,
     row.median_answer_seconds === null ? '–' : row.median_answer_seconds.toFixed(1),
-    make('span', {}, row.flags.map((flag) => make('span', { class: 'badge flag' }, flag))),
+    make('span', {}, row.flags.map((flag) => make('span', { class: 'badge flag' }, words.flagKinds[flag] ?? flag))),
     decision(desk, row),
   ]);
   return table([words.rater, words.panel, words.started, words.state, words.answered, words.pace, words.flags, ''],
@@ -106,5 +106,5 @@ function decision(desk, row) {
 }
 
 function moment(desk, text) {
-  return text ? new Date(text).toLocaleString(desk.language, { dateStyle: 'short', timeStyle: 'short' }) : '–';
+  return text ? new Date(text).toLocaleString(desk.language === 'fr' ? 'fr' : 'en-GB', { dateStyle: 'short', timeStyle: 'short' }) : '–';
 }

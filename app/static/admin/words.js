@@ -20,6 +20,11 @@ const EN = {
   states: { draft: 'draft', open: 'open', paused: 'paused', closed: 'closed' },
   sessionStates: { active: 'going on', finished: 'finished', expired: 'out of time', left: 'left' },
   kinds: { mos: 'MOS', pairwise: 'pairs', mushra: 'MUSHRA' },
+  flagKinds: {
+    trap_failed: 'trap missed', gold_failed: 'gold item missed', low_variance: 'answers hardly differ',
+    time_limit: 'out of time', headphones_failed: 'no headphones',
+  },
+  noAudit: 'Nothing was changed yet.',
   actions: {
     open: 'opened', paused: 'paused', closed: 'closed', duplicate: 'copied', create: 'added', exclude: 'excluded',
     include: 'counted again',
@@ -46,6 +51,11 @@ const FR = {
   states: { draft: 'brouillon', open: 'ouverte', paused: 'suspendue', closed: 'close' },
   sessionStates: { active: 'en cours', finished: 'terminée', expired: 'hors délai', left: 'abandonnée' },
   kinds: { mos: 'MOS', pairwise: 'paires', mushra: 'MUSHRA' },
+  flagKinds: {
+    trap_failed: 'piège manqué', gold_failed: 'item de contrôle manqué', low_variance: 'réponses presque identiques',
+    time_limit: 'temps écoulé', headphones_failed: 'sans casque',
+  },
+  noAudit: "Rien n'a encore été modifié.",
   actions: {
     open: 'ouverte', paused: 'suspendue', closed: 'close', duplicate: 'copiée', create: 'ajoutée', exclude: 'exclu',
     include: 'compté à nouveau',
