@@ -138,7 +138,7 @@ def hierarchical(
     draws: int = 2000,
     prior: Prior = USUAL_PRIOR,
     chains: int = 4,
-    max_sweeps: int = 32_000,
+    max_sweeps: int = 64_000,
 ) -> RatingPosterior:
     """Draw from the posterior of ratings, raters' care and the preference for the system shown first.
 

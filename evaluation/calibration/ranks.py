@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import chisquare
 
 from evaluation.bradley_terry import Votes
-from evaluation.bradley_terry.gibbs import USUAL_PRIOR, Chains, PairCounts, Sampler
+from evaluation.bradley_terry.gibbs import USUAL_PRIOR, Chains, PairCounts, Prior, Sampler
 from evaluation.bradley_terry.hierarchical import (
     CARELESS_COUNTS,
     CARELESS_MEANS,
@@ -38,7 +38,14 @@ def _tested(names: list[str], ranks: np.ndarray, kept: int, bins: int) -> list[R
 
 
 def gibbs_ranks(
-    runs: int, seed: int, systems: int = 4, votes: int = 60, kept: int = 19, thin: int = 40, bins: int = 20
+    runs: int,
+    seed: int,
+    systems: int = 4,
+    votes: int = 60,
+    kept: int = 19,
+    thin: int = 40,
+    bins: int = 20,
+    assumed: Prior = USUAL_PRIOR,
 ) -> list[RankTest]:
     """Test the plain sampler; every run is a chain with votes of its own.
 
@@ -50,6 +57,7 @@ def gibbs_ranks(
         kept: Draws that the truth is ranked among.
         thin: Sweeps between two of them; enough for a system that lost everything, or ranks come in clumps.
         bins: Classes of the test; a divisor of `kept + 1`.
+        assumed: Prior of the sampler; one that is not the truths' must fail the test.
     """
     assert (kept + 1) % bins == 0
     rng = np.random.default_rng(seed)
@@ -64,7 +72,7 @@ def gibbs_ranks(
         outcome = _outcomes(strength[first], strength[second], np.full(votes, theta), rng)
         tables.append(Votes(tuple(map(str, range(systems))), first, second, outcome).table())
     counts = PairCounts.of(np.stack([t.wins for t in tables]), np.stack([t.ties for t in tables]))
-    sampler = Sampler(counts, prior)
+    sampler = Sampler(counts, assumed)
     at, _, _ = sampler.run(sampler.start(runs, rng), 500, rng)
 
     def parameters(chains: Chains) -> np.ndarray:
