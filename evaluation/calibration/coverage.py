@@ -82,7 +82,7 @@ def by_bootstrap(wins: np.ndarray, ties: np.ndarray, rng: np.random.Generator, d
         again_won, again_tied = drawn.reshape(draws, 2, *won.shape).transpose(1, 0, 2, 3)
         again = by_fixed_point(again_won, again_tied + again_tied.transpose(0, 2, 1), rng)
         ends[:, k] = np.quantile(again.elo, TAILS, axis=0)
-    return Estimates(point, *ends)
+    return Estimates(point, ends[0], ends[1])
 
 
 def by_choix(wins: np.ndarray, ties: np.ndarray, rng: np.random.Generator) -> Estimates:
