@@ -37,12 +37,21 @@ def _sums(rows: np.ndarray, size: int) -> csr_array:
     return csr_array((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(size, len(rows)))
 
 
+def log_beta_draw(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of x and of 1 - x for x ~ Beta(a, b); a share of 10^-40 is kept apart from none."""
+    # G(a) = G(a + 1) U^(1/a) in logarithms
+    log_a, log_b = (np.log(rng.standard_gamma(c + 1)) - rng.standard_exponential(c.shape) / c for c in (a, b))
+    total = np.logaddexp(log_a, log_b)
+    return log_a - total, log_b - total
+
+
 @dataclass
 class _State:
     strength: np.ndarray  # [C, N]
     theta: np.ndarray  # [C]
     phi: np.ndarray  # [C]
-    careless: np.ndarray  # [C, R]
+    log_careless: np.ndarray  # [C, R], log e_r
+    log_careful: np.ndarray  # [C, R], log (1 - e_r)
     habit: np.ndarray  # [C, R, 3]
     mean: np.ndarray  # [C]
     count: np.ndarray  # [C]
@@ -77,12 +86,13 @@ class HierarchicalSampler:
     def start(self, chains: int, rng: np.random.Generator) -> _State:
         """Chains dispersed over the prior."""
         strength = rng.standard_gamma(self.prior.shape, size=(chains, self.n)) + 1e-9
+        logs = log_beta_draw(np.ones((chains, self.r)), np.full((chains, self.r), 9.0), rng)
         theta = 1 + rng.standard_gamma(self.prior.tie_shape, size=chains) / self.prior.tie_rate
         return _State(
             strength,
             theta,
             rng.standard_gamma(POSITION_SHAPE, size=chains) / POSITION_SHAPE,
-            rng.beta(1, 9, size=(chains, self.r)),
+            *logs,
             rng.dirichlet(np.ones(3), size=(chains, self.r)),
             np.full(chains, 0.1),
             np.full(chains, 10.0),
@@ -96,17 +106,17 @@ class HierarchicalSampler:
         chance_a, chance_b = phi * a / rate_a, b / rate_b
         chance = np.stack([chance_a, chance_b, np.maximum(1 - chance_a - chance_b, 0)], axis=2)
 
-        careful = (1 - at.careless[:, self.rater]) * chance[:, self.pair, self.outcome]
-        idle = at.careless[:, self.rater] * at.habit[:, self.rater, self.outcome]
+        careful = np.exp(at.log_careful)[:, self.rater] * chance[:, self.pair, self.outcome]
+        idle = np.exp(at.log_careless)[:, self.rater] * at.habit[:, self.rater, self.outcome]
         meant = rng.binomial(self.times, careful / (careful + idle + 1e-300)).astype(float)  # [C, K]
         idle_votes = self.times - meant
 
         careless_r, careful_r = (self._by_rater @ idle_votes.T).T, (self._by_rater @ meant.T).T
         a0, b0 = (at.mean * at.count)[:, None], ((1 - at.mean) * at.count)[:, None]
-        careless = np.clip(rng.beta(a0 + careless_r, b0 + careful_r), 1e-12, 1 - 1e-12)
+        careless, care = log_beta_draw(a0 + careless_r, b0 + careful_r, rng)
         habit = rng.standard_gamma(1 + (self._by_habit @ idle_votes.T).T).reshape(len(a), self.r, 3)
         habit /= habit.sum(axis=2, keepdims=True)
-        mean, count = self._draw_population(careless, rng)
+        mean, count = self._draw_population(careless, care, rng)
 
         s_a, s_b = (self._first_not_lost @ meant.T).T, (self._second_not_lost @ meant.T).T
         z_a, z_b = rng.standard_gamma(s_a) / rate_a, rng.standard_gamma(s_b) / rate_b
@@ -120,11 +130,13 @@ class HierarchicalSampler:
         ties = meant[:, self.outcome == 2].sum(axis=1)
         exposure = (z_a * b + z_b * phi[:, None] * a).sum(axis=1)
         drawn = draw_tie_parameter(ties, exposure, self.prior, rng)
-        return _State(rescale(strength, self.prior, rng), drawn, phi, careless, habit, mean, count)
+        return _State(rescale(strength, self.prior, rng), drawn, phi, careless, care, habit, mean, count)
 
-    def _draw_population(self, careless: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _draw_population(
+        self, log_careless: np.ndarray, log_careful: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Draw how careless raters are on the whole from the grid of Beta densities."""
-        ups, downs = np.log(careless).sum(axis=1), np.log1p(-careless).sum(axis=1)
+        ups, downs = log_careless.sum(axis=1), log_careful.sum(axis=1)
         density = ups[:, None] * (self._grid_a - 1) + downs[:, None] * (self._grid_b - 1)
         density -= self.r * betaln(self._grid_a, self._grid_b)
         picked = (density + rng.gumbel(size=density.shape)).argmax(axis=1)
@@ -170,7 +182,7 @@ def hierarchical(
         for k in range(more.shape[1]):
             at = sampler.sweep(at, rng)
             logs = np.log(at.strength)
-            tail = [np.log(at.phi)[:, None], np.log(at.theta)[:, None], 1 - at.careless]
+            tail = [np.log(at.phi)[:, None], np.log(at.theta)[:, None], np.exp(at.log_careful)]
             more[:, k] = np.concatenate([logs - logs.mean(axis=1, keepdims=True), *tail], axis=1)
         kept = np.concatenate([kept, more], axis=1)
         looked_at = slice(0 if n > 1 else n, n + 2)

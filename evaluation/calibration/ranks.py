@@ -17,6 +17,7 @@ from evaluation.bradley_terry.hierarchical import (
     CARELESS_MEANS,
     POSITION_SHAPE,
     HierarchicalSampler,
+    log_beta_draw,
 )
 
 
@@ -110,13 +111,14 @@ def hierarchical_ranks(
         theta = 1 + rng.standard_gamma(prior.tie_shape) / prior.tie_rate
         phi = rng.standard_gamma(POSITION_SHAPE) / POSITION_SHAPE
         mean, count = rng.choice(CARELESS_MEANS), rng.choice(CARELESS_COUNTS)
-        careless = rng.beta(mean * count, (1 - mean) * count, size=raters)
+        share = np.full(raters, mean * count), np.full(raters, (1 - mean) * count)
+        log_careless, _ = log_beta_draw(*share, rng)
         habit = rng.dirichlet(np.ones(3), size=raters)
         rater = np.repeat(np.arange(raters), each)
         first = rng.integers(0, systems, len(rater))
         second = (first + rng.integers(1, systems, len(rater))) % systems
         outcome = _outcomes(phi * strength[first], strength[second], np.full(len(rater), theta), rng)
-        idle = rng.random(len(rater)) < careless[rater]
+        idle = rng.random(len(rater)) < np.exp(log_careless)[rater]
         habits = (rng.random(len(rater))[:, None] > habit[rater].cumsum(axis=1)[:, :2]).sum(axis=1)
         outcome = np.where(idle, habits, outcome)
         names = tuple(map(str, range(systems))), tuple(map(str, range(raters)))
@@ -124,12 +126,12 @@ def hierarchical_ranks(
         at = sampler.start(1, rng)
         for _ in range(400):
             at = sampler.sweep(at, rng)
-        truth = np.array([np.log(strength[0] / strength[1]), theta, phi, careless[0]])
+        truth = np.array([np.log(strength[0] / strength[1]), theta, phi, log_careless[0]])
         for _ in range(kept):
             for _ in range(thin):
                 at = sampler.sweep(at, rng)
             own = np.log(at.strength[0, 0] / at.strength[0, 1])
-            ranks[:, run] += np.array([own, at.theta[0], at.phi[0], at.careless[0, 0]]) < truth
+            ranks[:, run] += np.array([own, at.theta[0], at.phi[0], at.log_careless[0, 0]]) < truth
     return _tested(["difference of two ratings", "theta", "phi", "care of a rater"], ranks, kept, bins)
 
 
