@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from app.errors import UserError
+from app.first_start import add_bundled_studies
 from app.listener import listen
 from app.services import build_services
 from app.settings import load_settings
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = load_settings(host=options.host, port=options.port)
         services = build_services(settings)
         listener = listen(settings.host, settings.port)
+        add_bundled_studies(services.database, settings.media_dir)
 
         # after the settings, which set what gradio reads when it is imported
         from app.server import create_app, serve

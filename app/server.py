@@ -15,14 +15,15 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from gradio import networking
-from starlette.responses import FileResponse, JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import FileResponse
 
 from app import ui
-from app.api import api_routes, install_error_handlers, nowhere
-from app.errors import UserError
+from app.api import api_routes, nowhere
+from app.body_limit import BodyLimit
+from app.error_answers import install_error_handlers
 from app.media import media_routes
 from app.services import Services
+from app.studies_site import add_studies
 
 log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
@@ -37,7 +38,7 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
             services.synthesizer.start_warm_up()
         yield
         services.runs.stop_all()
-        services.store.close()
+        services.database.close()
 
     # FastAPI's own documentation pages fetch their scripts from elsewhere; ours is a page of this server
     app = FastAPI(
@@ -48,10 +49,12 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
     )
-    app.add_middleware(BodyLimit, max_mb=services.settings.max_upload_mb + 1)
+    settings = services.settings
+    app.add_middleware(BodyLimit, max_mb=settings.max_upload_mb + 1, max_study_mb=settings.max_study_mb + 1)
     install_error_handlers(app)
     app.include_router(api_routes(services))
     app.include_router(media_routes(services))
+    add_studies(app, services.studies, services.database, settings)
     app.add_api_route("/api/docs", lambda: FileResponse(STATIC / "api.html"), include_in_schema=False)
     app.include_router(nowhere())
     app.mount("/ui", StaticFiles(directory=STATIC), name="ui")
@@ -74,36 +77,6 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
         css_paths=ui.stylesheets(),
         head=ui.HEAD,
     )
-
-
-class BodyLimit:
-    """Refuses bodies under `/api/` beyond a size, before anything reads them whole."""
-
-    def __init__(self, app: ASGIApp, max_mb: float):
-        self._app = app
-        self._limit = int(max_mb * 1e6)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Look at the announced length, and count the bytes of bodies that announce none."""
-        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
-            await self._app(scope, receive, send)
-            return
-        told = UserError(f"The request is larger than {self._limit / 1e6:g} MB.", status=413, code="too_large")
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._limit:
-            await JSONResponse(told.body(), status_code=told.status)(scope, receive, send)
-            return
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._limit:
-                raise told
-            return message
-
-        await self._app(scope, counted, send)
 
 
 def serve(app: FastAPI, listener: socket.socket, *, share: bool) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from app.clips import FORMATS, Clip, ClipCache
-from app.db import Store
+from app.db import Database, Store, open_from
 from app.encoding import SYNTHETIC_NOTE
 from app.errors import UserError
 from app.runs import Run, Runs
 from app.settings import Settings
 from app.speech import VoiceRef, check_request
+from app.studies.service import StudyService
 from app.synthesis import Synthesizer
 from app.voices import Voices
 
@@ -25,8 +26,10 @@ class Services:
     synthesizer: Synthesizer
     clips: ClipCache
     runs: Runs
+    database: Database
     store: Store
     voices: Voices
+    studies: StudyService
 
     def open_run(self, *, model: str, text: str, voice: VoiceRef, **parameters: Any) -> Run:
         """Check a request and put it in the queue.
@@ -81,12 +84,15 @@ def build_services(settings: Settings) -> Services:
     """Put the services together; nothing slow happens here."""
     synthesizer = Synthesizer(settings)
     clips = ClipCache(settings.data_dir / "clips", limit_mb=settings.clip_cache_mb, examples=settings.examples_dir)
-    store = Store(settings.resolved_database_url())
+    database = open_from(settings)
+    store = Store(database)
     return Services(
         settings=settings,
         synthesizer=synthesizer,
         clips=clips,
         runs=Runs(synthesizer, clips, settings),
+        database=database,
         store=store,
         voices=Voices(synthesizer, store, settings),
+        studies=StudyService(database, settings.media_dir, settings.resolved_secret_key()),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -24,7 +25,11 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database_url: str = Field("", description="SQLAlchemy address; SQLite in the data folder when empty")
     offline: bool = Field(False, description="never touch the Hub")
-    admin_password: str = ""
+    admin_password: str = Field("", description="opens /admin; closed without it, but for the owner of a Space")
+    admin_users: list[str] = Field(default=[], description="names on the Hub that may administer, beside the owner")
+    max_study_mb: float = Field(600.0, gt=0, description="largest zip of a study in the administration")
+    journal_repo: str = Field("", description="dataset on the Hub that keeps the records")
+    journal_minutes: float = Field(2.0, ge=0.6, description="between two pushes to it")
     secret_key: str = Field("", description="signs trials; made and kept in the data folder when empty")
 
     default_model: str = "calm-tts-en"
@@ -58,10 +63,35 @@ class Settings(BaseSettings):
         self.data_dir.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.data_dir.resolve() / 'calm.sqlite3'}"
 
+    @property
+    def records_dir(self) -> Path:
+        """What has to outlive the disk: the journal of the listening tests and their sounds."""
+        return self.data_dir / "studies"
+
+    @property
+    def media_dir(self) -> Path:
+        """The sounds of the studies; see `app.db.records`."""
+        return self.records_dir / "media"
+
+    def admin_owners(self) -> frozenset[str]:
+        """Names on the Hub that may administer, where the Space signs people in (`hf_oauth` in the README)."""
+        if not (on_space() and os.environ.get("OAUTH_CLIENT_ID")):
+            return frozenset()
+        return frozenset({*self.admin_users, os.environ.get("SPACE_AUTHOR_NAME", "")}) - {""}
+
+    def resolved_journal_repo(self) -> str:
+        """The dataset that keeps the records: on a Space with a token one beside it, nowhere else by default."""
+        if self.offline:
+            return ""
+        own = f"{os.environ['SPACE_ID']}-records" if on_space() and os.environ.get("HF_TOKEN") else ""
+        return self.journal_repo or own
+
     def resolved_secret_key(self) -> str:
         """The signing key; made once and kept in the data folder, readable by its owner only."""
         if self.secret_key:
             return self.secret_key
+        if on_space() and os.environ.get("HF_TOKEN"):  # no disk keeps a key there, and links must outlive a restart
+            return hmac.digest(os.environ["HF_TOKEN"].encode(), b"calm signing key", "sha256").hex()
         path = self.data_dir / "secret.key"
         if not path.exists():
             self.data_dir.mkdir(parents=True, exist_ok=True)

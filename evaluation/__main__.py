@@ -6,6 +6,7 @@ import sys
 from typing import NoReturn
 
 from evaluation.bundled import command as bundled
+from evaluation.commands import calibrate, elo, mos, mushra, power
 from evaluation.errors import InputError
 from evaluation.metrics import command as metrics
 
@@ -24,6 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     metrics.add_arguments(commands.add_parser("metrics", help="compare two folders of WAV files"))
     bundled.add_arguments(commands.add_parser("bundled", help="figures of the bundled models"))
+    elo.add_arguments(commands.add_parser("elo", help="ratings from votes between two systems"))
+    mos.add_arguments(commands.add_parser("mos", help="mean opinion scores"))
+    mushra.add_arguments(commands.add_parser("mushra", help="MUSHRA results with post-screening"))
+    calibrate.add_arguments(commands.add_parser("calibrate", help="whether the statistics keep their promises"))
+    power.add_arguments(commands.add_parser("power", help="raters and items that a test needs"))
     options = parser.parse_args(arguments)
     try:
         options.run(options)

@@ -12,6 +12,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 import pytest
 from hypothesis import settings
 
+from tests.chromium import browser  # noqa: F401, a fixture of every test
+
 settings.register_profile("house", derandomize=True, database=None)  # the same examples on every machine
 settings.load_profile("house")
 

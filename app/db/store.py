@@ -1,19 +1,15 @@
-"""The one place that talks to the database."""
+"""Consents and saved voices in the database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import create_engine, event, func, select
-from sqlalchemy.engine import Engine
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
-from app.db.models import Base, Consent, VoiceRow
-from app.errors import UserError
+from app.db.engine import Database
+from app.db.models import Consent, VoiceRow
 
 
 @dataclass(frozen=True)
@@ -29,32 +25,8 @@ class SavedVoice:
 class Store:
     """Consents and saved voices, in SQLite or PostgreSQL."""
 
-    def __init__(self, url: str):
-        """Open the database at the SQLAlchemy address `url` and create missing tables.
-
-        Raises:
-            UserError: it cannot be opened.
-        """
-        try:
-            self._engine = create_engine(url, pool_pre_ping=True)
-            if self._engine.dialect.name == "sqlite":
-                _tune_sqlite(self._engine)
-            Base.metadata.create_all(self._engine)
-        except (SQLAlchemyError, ImportError) as error:
-            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise UserError(
-                f"The database cannot be opened ({reason}); check CALM_DATABASE_URL.", status=500
-            ) from error
-        self._sessions = sessionmaker(self._engine, expire_on_commit=False)
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        with self._sessions() as session, session.begin():
-            yield session
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
+    def __init__(self, database: Database):
+        self._database = database
 
     def record_consent(self, *, visitor: str, audio_sha256: str, statement: str, source: str) -> bool:
         """Write down a consent once for each visitor and recording.
@@ -63,7 +35,7 @@ class Store:
             True when it is new, False when the same consent was recorded before.
         """
         try:
-            with self._session() as session:
+            with self._database.write() as session:
                 session.add(Consent(visitor=visitor, audio_sha256=audio_sha256, statement=statement, source=source))
         except IntegrityError:
             return False
@@ -74,7 +46,7 @@ class Store:
         query = select(Consent).order_by(Consent.id)
         if visitor is not None:
             query = query.where(Consent.visitor == visitor)
-        with self._session() as session:
+        with self._database.read() as session:
             return [
                 {
                     "visitor": row.visitor,
@@ -88,7 +60,7 @@ class Store:
 
     def add_voice(self, *, voice: SavedVoice, visitor: str) -> None:
         """Keep a voice for a visitor."""
-        with self._session() as session:
+        with self._database.write() as session:
             session.add(
                 VoiceRow(
                     id=voice.id,
@@ -102,23 +74,23 @@ class Store:
     def voices(self, *, visitor: str) -> list[SavedVoice]:
         """The voices of one visitor, oldest first."""
         query = select(VoiceRow).where(VoiceRow.visitor == visitor).order_by(VoiceRow.created_at)
-        with self._session() as session:
+        with self._database.read() as session:
             return [_saved(row) for row in session.scalars(query)]
 
     def count_voices(self, *, visitor: str) -> int:
         """How many voices a visitor keeps."""
-        with self._session() as session:
+        with self._database.read() as session:
             return session.scalar(select(func.count(VoiceRow.id)).where(VoiceRow.visitor == visitor)) or 0
 
     def voice(self, *, voice_id: str) -> SavedVoice | None:
         """A saved voice by its identifier."""
-        with self._session() as session:
+        with self._database.read() as session:
             row = session.get(VoiceRow, voice_id)
             return _saved(row) if row else None
 
     def delete_voice(self, *, voice_id: str, visitor: str) -> bool:
         """Forget a voice of this visitor; False when the visitor has none of that identifier."""
-        with self._session() as session:
+        with self._database.write() as session:
             row = session.get(VoiceRow, voice_id)
             if row is None or row.visitor != visitor:
                 return False
@@ -128,15 +100,3 @@ class Store:
 
 def _saved(row: VoiceRow) -> SavedVoice:
     return SavedVoice(id=row.id, name=row.name, audio_sha256=row.audio_sha256, seconds=row.seconds)
-
-
-def _tune_sqlite(engine: Engine) -> None:
-    """Let readers and the one writer work side by side."""
-
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA busy_timeout=5000")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()

@@ -1,13 +1,11 @@
 """One real server for all tests of the app: a tiny model with random weights behind the real services."""
 
 import asyncio
-import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,13 +15,6 @@ from app.server import create_app
 from app.services import Services, build_services
 from app.settings import Settings, load_settings
 from tests.app.tiny import make_codec, make_model, make_voices
-
-CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
-CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -120,20 +111,6 @@ def wait_ready(url: str) -> None:
 def api(site: Site) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=site.url, timeout=30) as client:
         yield client
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator:
-    if CHROMIUM is None:
-        if os.environ.get("CALM_REQUIRE_BROWSER") == "1":
-            pytest.fail("Chromium is required and not installed; on Debian: apt-get install chromium")
-        pytest.skip("Chromium is not installed; on Debian: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

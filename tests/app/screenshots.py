@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.app.conftest import CHROMIUM, CHROMIUM_FLAGS
+from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
 
 SENTENCE = "Dear Anna, the boats came home before the rain, and nobody in the harbour was surprised."
 WIDE = {"width": 1280, "height": 900}

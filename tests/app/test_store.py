@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from app.db import SavedVoice, Store
+from app.db import SavedVoice, Store, open_database
 from app.errors import UserError
 
 
 @pytest.fixture
 def store(tmp_path: Path):
-    store = Store(f"sqlite:///{tmp_path / 'calm.sqlite3'}")
-    yield store
-    store.close()
+    database = open_database(f"sqlite:///{tmp_path / 'calm.sqlite3'}")
+    yield Store(database)
+    database.close()
 
 
 def test_a_consent_is_written_once_for_each_visitor_and_recording(store: Store) -> None:
@@ -42,15 +42,15 @@ def test_a_voice_belongs_to_its_visitor(store: Store) -> None:
 
 def test_records_outlive_the_process(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'calm.sqlite3'}"
-    first = Store(url)
-    first.record_consent(visitor="a", audio_sha256="1", statement="yes", source="api")
+    first = open_database(url)
+    Store(first).record_consent(visitor="a", audio_sha256="1", statement="yes", source="api")
     first.close()
-    second = Store(url)
-    assert len(second.consents()) == 1
+    second = open_database(url)
+    assert len(Store(second).consents()) == 1
     second.close()
 
 
 @pytest.mark.parametrize("url", ["nonsense", "sqlite:////nowhere/at/all/calm.sqlite3", "oracle9://x"])
 def test_a_database_that_cannot_be_opened_is_one_sentence(url: str) -> None:
     with pytest.raises(UserError, match="CALM_DATABASE_URL"):
-        Store(url)
+        open_database(url)

@@ -1,0 +1,1 @@
+"""The statistics' command lines: thin, over `evaluation`'s functions; one module a command."""

@@ -1,0 +1,81 @@
+"""The studies that come with the Space: in order, made by a script that runs, added at the first start."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from app.db import open_database
+from app.first_start import STUDIES, add_bundled_studies
+from app.studies.create import check_source, study_folders
+from app.studies.manage import list_studies
+from app.studies.schema import read_study
+from tests.studies.makers import study, text, write_folder
+
+FOLDERS = study_folders(STUDIES)
+
+
+def test_there_is_one_study_of_each_kind() -> None:
+    assert sorted(read_study(folder).kind for folder in FOLDERS) == ["mos", "mushra", "pairwise"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_bundled_study_has_the_systems_that_it_should(folder: Path) -> None:
+    names = {system.name for system in read_study(folder).all_systems()}
+    assert {"source", "codec", "model-0.3", "model-0.8", "model-1.2", "anchor-3.5k"} <= names
+    if read_study(folder).kind != "pairwise":
+        assert "anchor-7k" in names
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_its_sounds_are_compressed_marked_and_usable(folder: Path) -> None:
+    _, batch = check_source(folder)
+    assert batch.stimuli
+    paths = [path for path in (folder / "audio").rglob("*") if path.is_file()]
+    assert len(paths) == len(list(read_study(folder).stimuli()))
+    for path in paths:
+        with soundfile.SoundFile(path) as file:
+            assert file.format == "FLAC" and "ynthetic" in file.comment
+
+
+@pytest.mark.flite
+def test_the_script_renders_a_study_with_a_real_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from app.bundled_studies import main
+    from calm_core.tasks import voice_shelf
+    from tests.app.tiny import make_codec, make_model, make_voices
+
+    voices = make_voices(tmp_path / "voices")
+    monkeypatch.setattr(voice_shelf, "bundled_voices_folder", lambda: voices)
+    values = study(
+        systems=[{"name": "source", "role": "reference"}, {"name": "codec"}, {"name": "model-0.3"}],
+        prompts=[{"name": "slt-01", "text": "Good morning to you."}],
+        files="audio/{system}/{prompt}.flac",
+        items_per_session=1,
+        anchors=["low", "mid"],
+    )
+    folder = tmp_path / "studies" / "small"
+    folder.mkdir(parents=True)
+    (folder / "study.yaml").write_text(text(values))
+    model, codec = make_model(tmp_path / "tiny"), make_codec(tmp_path / "tiny-codec")
+    assert main(["--model", str(model), "--codec", str(codec), "--studies", str(tmp_path / "studies")]) == 0
+    assert "5 stimuli" in capsys.readouterr().out
+    lengths = {path.parent.name: soundfile.info(path) for path in (folder / "audio").rglob("*.flac")}
+    assert set(lengths) == {"source", "codec", "model-0.3"} and lengths["codec"].frames == lengths["source"].frames
+    assert not list(folder.glob(".audio*"))
+
+
+def test_the_first_start_adds_and_opens_them_and_tells_what_fails(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_folder(tmp_path / "studies" / "one", study("pairwise"))
+    (tmp_path / "studies" / "broken" / "audio").mkdir(parents=True)
+    (tmp_path / "studies" / "broken" / "study.yaml").write_text("slug: 1\n")
+    database = open_database(f"sqlite:///{tmp_path / 'calm.sqlite3'}")
+    with caplog.at_level(logging.INFO):
+        add_bundled_studies(database, tmp_path / "media", tmp_path / "studies").join(60)
+    assert [(one.slug, one.state) for one in list_studies(database)] == [("small-pairwise", "open")]
+    database.close()
+    assert "broken cannot be added: study.yaml:1: " in caplog.text and "small-pairwise is open" in caplog.text
