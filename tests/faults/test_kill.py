@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,9 @@ def run(server: Server, url: str, folder: Path, cluster: Cluster | None = None) 
     server.command("study", "create", str(write_study(folder / "study")), "--open")
     server.start()
     try:
-        ledger, at_kill = asyncio.run(vote_and_kill(server, cluster))
+        # a thread of its own: where a browser test came before, the main thread already has an event loop
+        with ThreadPoolExecutor(1) as pool:
+            ledger, at_kill = pool.submit(lambda: asyncio.run(vote_and_kill(server, cluster))).result()
     finally:
         server.kill()
     print(f"{len(ledger.acknowledged)} votes, {ledger.retries} retries, votes at the kills: {at_kill}")
