@@ -5,7 +5,7 @@ one frame costs as much as the product. `pack` rearranges once and lets go of th
 weights still exist once. Results differ from the plain layer in the order of additions only.
 
 Kernels add in another order for one row than for several. A seed must give the same bits alone and in
-company, so a single row is computed twice over, which costs nothing where reading the weights is the work.
+company, so a single row is computed twice over: reading the weights, which is most of the work, is done once for both.
 From 2 rows (4 in the plain kernel) to `MAX_ROWS` every row has the same bits at any number of rows, where
 layers are a multiple of 32 wide (activation functions treat what is left of a vector differently); a test looks
 at that on the machine it runs on.
