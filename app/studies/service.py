@@ -259,7 +259,7 @@ class StudyService:
             StudyError: 404 for any other name.
         """
         with self._database.read() as session:
-            row = self._session(session, participant)
+            row = self._session(session, participant, lock=False)
             check = self._versions.get(session, row.version_id).study.headphone_check
             seed = row.seed
         kind, _, rest = name.partition("-")
@@ -298,13 +298,14 @@ class StudyService:
         version_id = session.scalar(newest.limit(1))
         return self._versions.get(session, version_id) if version_id else None
 
-    def _session(self, session: Session, participant: str) -> RaterSession:
+    def _session(self, session: Session, participant: str, lock: bool = True) -> RaterSession:
         try:
             content = self._signer.read("participant", participant or "")
         except TokenError as error:
             key = "expired" if error.expired else "bad_link"
             raise StudyError("participant", word("en", key), 401, key) from None
-        row = session.get(RaterSession, content["s"])
+        # requests of one participant are served one after the other: each sees all that the ones before it wrote
+        row = session.get(RaterSession, content["s"], with_for_update=lock)
         if row is None:
             raise StudyError("participant", word("en", "bad_link"), 401, "bad_link")
         return row
