@@ -105,8 +105,9 @@ def load(
         task: "tts" or "codec"; a codec can also be taken from a text-to-speech model.
         device: a torch device, such as "cpu" or "cuda".
         progress: called with (file name, bytes so far, bytes in all or None) during downloads.
-        precision: "float32", exact; or "bfloat16" on the CPU, which halves the memory of the weights
-            and is faster where the processor knows it, with slightly different samples.
+        precision: "float32", exact: on the CPU, weights that fit into 16 bits without loss, as released ones do, are
+            kept in 16 bits, others in 32. "float16" on the CPU rounds those as well, which halves their memory
+            and is twice as fast, with slightly different samples.
 
     Raises:
         InputError: there is no such model, or its files cannot be had or do not fit.

@@ -190,10 +190,10 @@ class CALM(nn.Module):
         mixed = z_null + scale * (z[:guided] - z_null)
         return self.head.sample_from(torch.cat([mixed, z[guided:rows]]), noise, steps), logits
 
-    def optimise(self, dtype: torch.dtype = torch.float32) -> None:
+    def optimise(self, rounded: bool = False) -> None:
         """Rearrange the weights for inference on the CPU (see `nn.packed`); afterwards the model cannot be saved."""
-        self.codec.optimise(dtype)
-        pack(self, dtype)
+        self.codec.optimise(rounded)
+        pack(self, rounded)
 
     def drop_training_parts(self) -> None:
         """Forget what only training needs; released weights do not have it."""

@@ -124,7 +124,7 @@ def load_into(
     """Build a module around tensors that are already in memory.
 
     The module is built without storage and takes the tensors as they are, so the weights exist
-    once. Half-precision tensors become float32, which the CPU computes faster.
+    once. Half-precision tensors become float32; `nn.packed` finds those that fit into 16 bits.
 
     Args:
         build: makes the module.

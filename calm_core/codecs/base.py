@@ -68,9 +68,9 @@ class Codec(nn.Module):
         late = self.decode(self.encode(F.pad(wave, (0, self.delay))))
         return late[..., self.delay : self.delay + wave.shape[-1]]
 
-    def optimise(self, dtype: torch.dtype = torch.float32) -> None:
+    def optimise(self, rounded: bool = False) -> None:
         """Rearrange the weights for inference on the CPU (see `nn.packed`); afterwards the codec cannot be saved."""
-        pack(self, dtype)
+        pack(self, rounded)
 
     def pad(self, wave: Tensor) -> Tensor:
         """Zeros at the end of wave [..., N] up to a whole number of frames."""

@@ -176,24 +176,24 @@ class VAECodec(Codec):
         assert self.decoder is not None
         return self.decoder(x, child(state, "decoder"))
 
-    def optimise(self, dtype: torch.dtype = torch.float32) -> None:
+    def optimise(self, rounded: bool = False) -> None:
         """Rearrange the weights for inference on the CPU (see `nn.packed`); afterwards the codec cannot be saved."""
         up = self.upsample
         assert self.decoder is not None
         if RowDecoder.fits(self.decoder) and (up is None or RowUpsample.fits(up.convtr)):
-            self.rows = Rows(self.quantizer.output_proj.weight[:, :, 0], up, self.decoder, dtype)
+            self.rows = Rows(self.quantizer.output_proj.weight[:, :, 0], up, self.decoder, rounded)
             self.decoder = self.upsample = None
-        pack(self, dtype)
+        pack(self, rounded)
 
 
 class Rows(nn.Module):
     """The convolutions of the decoder over rows of time (see `nn.seanet_rows`)."""
 
-    def __init__(self, projection: Tensor, upsample: Upsample | None, decoder: SEANetDecoder, dtype: torch.dtype):
+    def __init__(self, projection: Tensor, upsample: Upsample | None, decoder: SEANetDecoder, rounded: bool):
         super().__init__()
-        self.projection = linear(projection, None, dtype)
+        self.projection = linear(projection, None, rounded)
         self.upsample = None if upsample is None else RowUpsample(upsample.convtr)
-        self.decoder = RowDecoder(decoder, dtype)
+        self.decoder = RowDecoder(decoder, rounded)
 
     def start(self, latents: Tensor, state: State | Sequence[State] | None) -> Tensor:
         """Transformer inputs [B, T * stride, C] of latents [B, T, D]."""

@@ -23,12 +23,12 @@ from calm_core.state import State, child, read, write
 class RowConv(nn.Module):
     """`CausalConv1d` of stride 1 and zero edges over rows [B, T, C]."""
 
-    def __init__(self, conv: CausalConv1d, dtype: torch.dtype):
+    def __init__(self, conv: CausalConv1d, rounded: bool):
         super().__init__()
         weight = conv.conv.weight  # [out, C, k]
         self.taps, self.dilation = weight.shape[2], conv.conv.dilation[0]
         self.left, self.channels = conv.left, weight.shape[1]
-        self.linear = linear(weight.transpose(1, 2).flatten(1), conv.conv.bias, dtype)
+        self.linear = linear(weight.transpose(1, 2).flatten(1), conv.conv.bias, rounded)
 
     def init_state(self, batch_size: int, device: torch.device | None) -> State:
         """The rows before the first: zeros."""
@@ -58,11 +58,11 @@ class RowConv(nn.Module):
 class RowConvTranspose(nn.Module):
     """`CausalConvTranspose1d` whose kernel is twice its stride, over rows [B, T, C]."""
 
-    def __init__(self, conv: CausalConvTranspose1d, dtype: torch.dtype):
+    def __init__(self, conv: CausalConvTranspose1d, rounded: bool):
         super().__init__()
         weight = conv.convtr.weight  # [C, out, 2 r]
         self.stride, self.out_channels = conv.tail, weight.shape[1]
-        self.linear = linear(weight.permute(2, 1, 0).flatten(0, 1), None, dtype)
+        self.linear = linear(weight.permute(2, 1, 0).flatten(0, 1), None, rounded)
         bias = conv.convtr.bias
         self.register_buffer("bias", None if bias is None else bias.detach().clone(), persistent=False)
 
@@ -129,10 +129,10 @@ class RowUpsample(nn.Module):
 class RowResidual(nn.Module):
     """`ResidualUnit` over rows [B, T, C]."""
 
-    def __init__(self, unit: ResidualUnit, dtype: torch.dtype):
+    def __init__(self, unit: ResidualUnit, rounded: bool):
         super().__init__()
-        self.wide = RowConv(unit.block[1], dtype)  # type: ignore[arg-type]
-        self.narrow = RowConv(unit.block[3], dtype)  # type: ignore[arg-type]
+        self.wide = RowConv(unit.block[1], rounded)  # type: ignore[arg-type]
+        self.narrow = RowConv(unit.block[3], rounded)  # type: ignore[arg-type]
 
     def init_state(self, batch_size: int, device: torch.device | None) -> State:
         """The rows that the first convolution looks back to."""
@@ -148,19 +148,19 @@ class RowDecoder(nn.Module):
 
     Args:
         decoder: with its weights; zero edges, kernels twice the strides (`fits`).
-        dtype: of the products, see `nn.packed.PackedLinear`.
+        rounded: see `nn.packed.linear`.
     """
 
-    def __init__(self, decoder: SEANetDecoder, dtype: torch.dtype = torch.float32):
+    def __init__(self, decoder: SEANetDecoder, rounded: bool = False):
         super().__init__()
         self.layers = nn.ModuleList()
         for layer in decoder.model:
             if isinstance(layer, CausalConv1d):
-                self.layers.append(RowConv(layer, dtype))
+                self.layers.append(RowConv(layer, rounded))
             elif isinstance(layer, CausalConvTranspose1d):
-                self.layers.append(RowConvTranspose(layer, dtype))
+                self.layers.append(RowConvTranspose(layer, rounded))
             elif isinstance(layer, ResidualUnit):
-                self.layers.append(RowResidual(layer, dtype))
+                self.layers.append(RowResidual(layer, rounded))
             else:
                 self.layers.append(nn.ELU(inplace=True))
 

@@ -114,11 +114,10 @@ def _optimise(module: CALM | Codec, device: torch.device, precision: str) -> Non
     Raises:
         InputError: there is no such precision, or not on this device.
     """
-    dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    if precision not in dtypes:
-        raise InputError(f"There is no precision '{precision}'; choose float32 or bfloat16.")
+    if precision not in ("float32", "float16"):
+        raise InputError(f"There is no precision '{precision}'; choose float32 or float16.")
     if device.type == "cpu" and available():
-        module.optimise(dtypes[precision])
+        module.optimise(rounded=precision == "float16")
         own_memory(module)
     elif precision != "float32":
         raise InputError(f"The precision {precision} is for the CPU only; leave it at float32 on '{device}'.")

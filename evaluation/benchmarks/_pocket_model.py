@@ -9,7 +9,7 @@ from typing import Any
 CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,;:!?'-"
 
 
-def write_model(folder: Path, name: str, seed: int = 0) -> Path:
+def write_model(folder: Path, name: str, seed: int = 0, kind: str = "bfloat16") -> Path:
     """Write weights, tokenizer, configuration and a voice recording.
 
     The end-of-speech bias is set so low that every run speaks for the longest time the text allows: all systems then
@@ -19,6 +19,7 @@ def write_model(folder: Path, name: str, seed: int = 0) -> Path:
         folder: where the files go.
         name: a configuration that the package ships, such as `english`.
         seed: of the weights.
+        kind: their type in the file; released files have bfloat16.
 
     Returns:
         The configuration file.
@@ -50,6 +51,7 @@ def write_model(folder: Path, name: str, seed: int = 0) -> Path:
     torch.nn.init.constant_(lm.out_eos.bias, -1e4)
     tensors = {f"flow_lm.{key}": value for key, value in lm.state_dict().items()}
     tensors |= {f"mimi.{key}": value for key, value in build_mimi(config.mimi).state_dict().items()}
+    tensors = {key: value.to(getattr(torch, kind)) for key, value in tensors.items()}
     save_file(tensors, folder / "model.safetensors")
     return path
 

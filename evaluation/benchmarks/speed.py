@@ -1,7 +1,7 @@
 """How fast the engine speaks beside the pocket-tts package.
 
 `python -m evaluation.benchmarks speed --peer pocket-tts [--config english] [--rounds 5]
-[--precision bfloat16] [--json]`
+[--weights float32] [--precision float16] [--json]`
 
 Both load the same random weights in processes of their own and speak the same text in turn, so that whatever else the
 machine does falls on both. Ratios above 1 mean that ours is better.
@@ -68,18 +68,19 @@ def write_recording(path: Path, seconds: float = 3.0, rate: int = 24_000) -> Non
         file.writeframes((sound * 32767).astype(np.int16).tobytes())
 
 
-def measure(config: str, rounds: int, precision: str = "float32") -> dict[str, Any]:
+def measure(config: str, rounds: int, weights: str = "bfloat16", precision: str = "float32") -> dict[str, Any]:
     """Run the two systems in turn.
 
     Args:
         config: a configuration that the package ships.
         rounds: runs of each kind; the medians count.
-        precision: of our products; the peer computes in float32.
+        weights: their type in the file: bfloat16, as releases have, or float32, as training leaves them.
+        precision: of our products, see `calm_core.load`; the peer computes in float32.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_recording(folder / "voice.wav")
-        write_model(folder, config)
+        write_model(folder, config, kind=weights)
         peer, ours = Worker("peer", folder), Worker("ours", folder, precision)
         runs: dict[str, list[dict[str, float]]] = {"peer": [], "one": [], "eight": []}
         for index in range(rounds):
@@ -94,6 +95,7 @@ def measure(config: str, rounds: int, precision: str = "float32") -> dict[str, A
     return {
         "config": config,
         "peer": "pocket-tts 4.0.1",
+        "weights": weights,
         "precision": precision,
         "rounds": rounds,
         "ratio_one_stream": round(factor["one"] / factor["peer"], 2),
@@ -118,7 +120,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m evaluation.benchmarks speed", description=__doc__)
     parser.add_argument("--peer", choices=["pocket-tts"], default="pocket-tts")
     parser.add_argument("--config", default="english", help="a configuration that pocket-tts ships")
-    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of our products")
+    kinds = ["bfloat16", "float32"]
+    parser.add_argument("--weights", choices=kinds, default=kinds[0], help="type of the weights in the file")
+    parser.add_argument("--precision", choices=["float32", "float16"], default="float32", help="of our weights")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(arguments)
@@ -130,7 +134,7 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"pocket-tts ships no configuration '{options.config}'; try english.")
     if options.rounds < 1:
         raise InputError(f"--rounds is {options.rounds} and must be at least 1.")
-    result = measure(options.config, options.rounds, options.precision)
+    result = measure(options.config, options.rounds, options.weights, options.precision)
     if options.json:
         print(json.dumps(result))
     else:

@@ -2,25 +2,42 @@ import pytest
 import torch
 from torch import nn
 
-from calm_core.nn.packed import MAX_ROWS, FixedLinear, PackedLinear, available, linear, pack, packed_bytes
+from calm_core.nn.packed import (
+    MAX_ROWS,
+    FixedLinear,
+    HalfLinear,
+    PackedLinear,
+    available,
+    half_available,
+    linear,
+    pack,
+    packed_bytes,
+)
 from calm_core.nn.seanet_rows import RowDecoder
 from calm_core.state import clone
 from tests.calm_core.nn.test_streaming_layers import decoder
 from tests.calm_core.tiny import randomise
 
 pytestmark = pytest.mark.skipif(not available(), reason="this build of torch has no oneDNN kernels")
+needs_half = pytest.mark.skipif(not half_available(), reason="this machine has no products with 16-bit weights")
 
 
-@pytest.mark.parametrize(("size", "dtype"), [(24, torch.float32), (512, torch.float32), (512, torch.bfloat16)])
-def test_a_row_has_the_same_bits_in_any_company(size: int, dtype: torch.dtype) -> None:
+def halved(weight: torch.Tensor, dtype: torch.dtype = torch.bfloat16) -> torch.Tensor:
+    return weight.to(dtype).float()
+
+
+@pytest.mark.parametrize(
+    ("size", "kind"), [(24, FixedLinear), (512, PackedLinear), pytest.param(512, HalfLinear, marks=needs_half)]
+)
+def test_a_row_has_the_same_bits_in_any_company(size: int, kind: type[nn.Module]) -> None:
     torch.manual_seed(0)
     weight, bias, x = torch.randn(3 * size, size), torch.randn(3 * size), torch.randn(MAX_ROWS, size)
-    layer = linear(weight, bias, dtype)
-    assert isinstance(layer, FixedLinear if size == 24 else PackedLinear)
+    layer = linear(halved(weight) if kind is HalfLinear else weight, bias)
+    assert isinstance(layer, kind)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the frame thread
     try:
-        alone = [layer(row) for row in x]
+        alone = [layer(row[None])[0] for row in x]
         for rows in range(1, MAX_ROWS + 1):
             together = layer(x[-rows:].unsqueeze(1)).squeeze(1)
             assert all(torch.equal(a, b) for a, b in zip(together, alone[-rows:], strict=True)), rows
@@ -28,13 +45,16 @@ def test_a_row_has_the_same_bits_in_any_company(size: int, dtype: torch.dtype) -
         torch.set_num_threads(threads)
 
 
+@pytest.mark.parametrize("kind", [PackedLinear, pytest.param(HalfLinear, marks=needs_half)])
 @pytest.mark.parametrize("rows", [1, 2, 8, 50])
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_packed_layer_equals_the_plain_one(rows: int, bias: bool) -> None:
+def test_a_packed_layer_equals_the_plain_one(rows: int, bias: bool, kind: type[nn.Module]) -> None:
     torch.manual_seed(0)
     plain = nn.Linear(96, 80, bias=bias).requires_grad_(False)
+    if kind is HalfLinear:
+        plain.weight.copy_(halved(plain.weight))
     packed = linear(plain.weight, plain.bias)
-    assert isinstance(packed, PackedLinear)
+    assert isinstance(packed, kind)
     x = torch.randn(rows, 3, 96)
     torch.testing.assert_close(packed(x), plain(x), atol=1e-5, rtol=1e-5)
 
@@ -71,11 +91,36 @@ def test_the_row_decoder_equals_the_decoder_whole_in_pieces_and_in_company() -> 
     torch.testing.assert_close(together[1:], expected[1:, 4 * hop : 7 * hop], atol=1e-6, rtol=1e-5)
 
 
-def test_bfloat16_rounds_and_halves_the_memory() -> None:
+@needs_half
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("size", [1e-9, 1.0, 3e4])
+def test_weights_of_16_bits_lose_nothing(dtype: torch.dtype, size: float) -> None:
+    torch.manual_seed(0)
+    weight = halved(torch.randn(80, 96) * (size if dtype == torch.bfloat16 else min(size, 1.0)), dtype)
+    weight[0, :4] = 0
+    layer = linear(weight)
+    if not weight.any():  # too small for float16 in the first place
+        return
+    assert isinstance(layer, HalfLinear) and layer.weight_bytes == 96 * 80 * 2
+    # Rows of the identity read the kept weights back.
+    torch.testing.assert_close(layer(torch.eye(96)).T, weight, atol=2.0**-32 * float(weight.abs().max()), rtol=0)
+
+
+@needs_half
+def test_weights_of_32_bits_are_rounded_only_on_request() -> None:
     torch.manual_seed(0)
     plain = nn.Linear(96, 80).requires_grad_(False)
-    packed = linear(plain.weight, plain.bias, torch.bfloat16)
-    assert isinstance(packed, PackedLinear) and packed.weight_bytes == 96 * 80 * 2
+    assert isinstance(linear(plain.weight, plain.bias), PackedLinear)
+    rounded = linear(plain.weight, plain.bias, rounded=True)
+    assert isinstance(rounded, HalfLinear) and rounded.weight_bytes == 96 * 80 * 2
     x = torch.randn(3, 96)
-    assert packed(x).dtype == torch.float32
-    torch.testing.assert_close(packed(x), plain(x), atol=0.03, rtol=0.03)
+    assert not torch.allclose(rounded(x), plain(x), atol=1e-6)
+    torch.testing.assert_close(rounded(x), plain(x), atol=1e-3, rtol=1e-3)
+
+
+@needs_half
+@pytest.mark.parametrize("odd", [0.0, float("inf"), float("nan")])
+def test_odd_weights_are_no_trouble(odd: float) -> None:
+    weight = torch.full((80, 96), odd)
+    x = torch.ones(2, 96)
+    torch.testing.assert_close(linear(weight)(x), x @ weight.T, equal_nan=True)

@@ -72,10 +72,16 @@ def tokenizer_files(folder: Path) -> dict[str, Path]:
 
 
 class Official:
-    """Builds the package's models; keeps the parts of the last architecture."""
+    """Builds the package's models; keeps the parts of the last architecture.
 
-    def __init__(self, folder: Path):
+    Args:
+        folder: where the files go.
+        dtype: of the weights; released files have bfloat16.
+    """
+
+    def __init__(self, folder: Path, dtype: torch.dtype = torch.bfloat16):
         self._folder = folder
+        self._dtype = dtype
         self._key: str | None = None
         self._parts: Parts | None = None
 
@@ -127,7 +133,11 @@ class Official:
         weights = self._folder / "model.safetensors"
         tensors = {f"flow_lm.{k}": v for k, v in lm.state_dict().items()}
         tensors |= {f"mimi.{k}": v for k, v in mimi.state_dict().items()}
-        save_file(tensors, weights)
+        saved = {key: value.to(self._dtype) for key, value in tensors.items()}
+        save_file(saved, weights)
+        with torch.no_grad():
+            for key, value in tensors.items():
+                value.copy_(saved[key])  # they speak with what the file holds
         self._key, self._parts = key, Parts(lm, mimi, weights)
         return self._parts
 

@@ -97,6 +97,21 @@ def test_same_speech(name: str, official: peer.Official, tmp_path: Path, monkeyp
             assert tts.model.text.split(text) == expected
 
 
+def test_weights_of_32_bits_keep_them(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    official, name = peer.Official(tmp_path_factory.mktemp("wide"), torch.float32), "english"
+    theirs = official.model(name)
+    tts = calm_core.load(str(official.write_config(name)))
+    state, voice = (
+        theirs.get_state_for_audio_prompt(peer.voice_wave()[None]),
+        tts.voice(Audio(peer.voice_wave(), 24_000)),
+    )
+    noises = torch.randn(200, 32, generator=torch.Generator().manual_seed(2)) * tts.defaults.temperature**0.5
+    spoken = peer.speak(theirs, state, TEXT, noises)
+    compare(speak(tts, voice, TEXT, noises, monkeypatch), spoken, tts.model.config.sampling.eos_threshold)
+
+
 @pytest.mark.parametrize("name", peer.NAMES)
 def test_our_facts_are_their_configurations(name: str) -> None:
     assert PocketConfig.model_validate(pocket_config(name)) == PocketConfig.model_validate(peer.read(name))
