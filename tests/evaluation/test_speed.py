@@ -65,7 +65,7 @@ def test_the_result_is_one_json_object_with_the_promised_keys(
             pass
 
     monkeypatch.setattr(speed, "Worker", Worker)
-    monkeypatch.setattr(speed, "write_model", lambda *_: None)
+    monkeypatch.setattr(speed, "write_model", lambda *_, **__: None)
     assert speed.main(["--peer", "pocket-tts", "--rounds", "2", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["ratio_one_stream"] == 2.0 and result["ratio_eight_streams"] == 16.0
