@@ -8,6 +8,7 @@ recorder's file where there is one and else in the database. With PostgreSQL the
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -22,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.db import migrate
-from app.db.faults import DatabaseBusy, cannot_open, is_passing, told
+from app.db.faults import LOCKED, DatabaseBusy, cannot_open, is_passing, told
 from app.errors import UserError
 
 Result = TypeVar("Result")
@@ -275,7 +276,7 @@ def _sqlite(url: URL, patience_seconds: float, begin: str, **pool: Any) -> Engin
         connection.isolation_level = None  # the driver would begin late and commit before a change of tables
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={int(1000 * patience_seconds)}")
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _use_wal(cursor, time.monotonic() + patience_seconds)
         cursor.execute("PRAGMA synchronous=FULL")  # an answered vote survives a power cut
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
@@ -285,6 +286,18 @@ def _sqlite(url: URL, patience_seconds: float, begin: str, **pool: Any) -> Engin
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _use_wal(cursor: Any, end: float) -> None:
+    """Readers and a writer side by side. The first change of a file to this does not wait for locks by itself."""
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if not LOCKED.search(str(error)) or time.monotonic() > end:
+                raise
+        time.sleep(0.02)
 
 
 def _forbid_writing(connection: Any, _: Any) -> None:

@@ -73,7 +73,8 @@ def test_leaving_the_page_ends_the_run(visit: Visit) -> None:
 def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     page = visit.page
     page.focus("#text textarea")
-    page.keyboard.type("Said without a mouse.")
+    page.keyboard.type("Said without a mouse. ")
+    page.keyboard.insert_text("word " * 150)  # long enough to be stopped
     page.keyboard.press("Control+Enter")
     visit.wait_sound()
     page.keyboard.press("Escape")
