@@ -78,7 +78,7 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     page.keyboard.press("Control+Enter")
     visit.wait_sound()
     page.keyboard.press("Escape")
-    visit.wait_text(STATUS, "Stopped at")
+    visit.wait_text(STATUS, "Stopped")
     seen = []
     for _ in range(40):
         page.keyboard.press("Tab")
