@@ -9,7 +9,7 @@ stood first less often stands first; in a MUSHRA trial the slots follow a Willia
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -112,20 +112,6 @@ class Counts:
     sessions: int = 0
     ratings: Counter[Unit] = field(default_factory=Counter)
     first: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-
-    @classmethod
-    def tally(cls, design: Design, sessions: int, trials: Iterable[tuple[str, Sequence[str]]]) -> Counts:
-        """Count main trials that are answered, or open in a session that is still active.
-
-        Args:
-            design: The study's.
-            sessions: Number of sessions of this version so far, whatever became of them.
-            trials: Prompt and systems in the order of their slots, without a reference that is given.
-        """
-        counts = cls(sessions)
-        for prompt, systems in trials:
-            counts.add(design, prompt, systems)
-        return counts
 
     def add(self, design: Design, prompt: str, systems: Sequence[str], times: int = 1) -> None:
         """Count a trial; -1 takes it back when its session is left."""

@@ -74,16 +74,20 @@ def test_the_same_seed_plans_the_same_session_and_counts_are_left_alone() -> Non
 
 def test_what_was_rated_least_comes_first() -> None:
     small = design("mos", prompts=6, items=2, systems=("a", "b"))
-    trials = [
-        (f"p{number}", (name,)) for number in range(6) for name in "ab" if (number, name) not in ((4, "a"), (2, "b"))
-    ]
-    plan = plan_session(small, Counts.tally(small, 0, trials), np.random.default_rng(1))
+    counts = Counts()
+    for number in range(6):
+        for name in "ab":
+            if (number, name) not in ((4, "a"), (2, "b")):
+                counts.add(small, f"p{number}", (name,))
+    plan = plan_session(small, counts, np.random.default_rng(1))
     assert {(trial.prompt, trial.systems) for trial in plan} == {("p4", ("a",)), ("p2", ("b",))}
 
 
 def test_whichever_stood_first_less_often_stands_first() -> None:
     pair = design("pairwise", prompts=1, items=1, systems=("a", "b"))
-    counts = Counts.tally(pair, 3, [("p0", ("a", "b")), ("p0", ("b", "a")), ("p0", ("a", "b"))])
+    counts = Counts(sessions=3)
+    counts.add(pair, "p0", ("a", "b"), times=2)
+    counts.add(pair, "p0", ("b", "a"))
     assert counts.ratings["p0", ("a", "b")] == 3
     assert plan_session(pair, counts, np.random.default_rng(0))[0].systems == ("b", "a")
 
