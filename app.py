@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"The app cannot start: {error}.", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # Ctrl-C is how one stops it; the server has shut down in order by now
+        return 0
     return 0
 
 

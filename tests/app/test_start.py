@@ -100,6 +100,14 @@ def test_the_server_ends_with_a_page_open(app: App, browser) -> None:
     page.close()
 
 
+def test_ctrl_c_ends_without_a_complaint(tmp_path: Path) -> None:
+    app = App(tmp_path)
+    wait_ready(app.url)
+    app.process.send_signal(signal.SIGINT)
+    _, rest = app.process.communicate(timeout=60)
+    assert app.process.returncode == 0 and "Traceback" not in rest, rest
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "words"),
     [
