@@ -136,7 +136,8 @@ def import_config(text: str, name: str = "webmushra.yaml") -> tuple[list[Importe
         study["questionnaire"] = asked
         made += _checked(study, pages, report)
     if not made:
-        told = "; ".join(report.lost[:3]) or "there are only texts"
+        reasons = dict.fromkeys(one.rstrip(".") for one in report.lost)
+        told = "; ".join(list(reasons)[:3]) or "there are only texts"
         raise refuse(name, f"no page can become a trial ({told}).")
     return made, report
 
