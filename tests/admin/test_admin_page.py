@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.admin.conftest import PASSWORD, Office
+from tests.axe import faults_of_access
 
 pytestmark = pytest.mark.browser
 
@@ -66,6 +67,19 @@ def test_a_study_is_looked_after(voted, page, tmp_path: Path) -> None:
     page.click("button:has-text('Français')")
     page.wait_for_selector(".badge:has-text('suspendue')")
     assert page.evaluate("document.documentElement.lang") == "fr"
+
+
+def test_axe_finds_nothing_serious(voted, page) -> None:
+    found = {"password": faults_of_access(page)}
+    enter(page)
+    found["studies"] = faults_of_access(page)
+    page.click("a[href='#mos-test']")
+    page.wait_for_selector("h1:has-text('Voices')")
+    found["study"] = faults_of_access(page)
+    page.click("button:has-text('Exclude') >> nth=0")
+    page.wait_for_selector("dialog[open]")
+    found["dialog"] = faults_of_access(page)
+    assert found == {name: [] for name in found}
 
 
 def test_both_languages_have_every_sentence(page) -> None:

@@ -1,8 +1,5 @@
 """Each kind of study from consent to code in real Chromium: desktop and phone, by mouse and by keyboard alone."""
 
-from pathlib import Path
-
-import axe_playwright_python
 import pytest
 from sqlalchemy import select
 
@@ -15,23 +12,14 @@ from app.db.study_models import (
     Trial,
     Vote,
 )
+from tests.axe import faults_of_access
 from tests.studies.conftest import Hall
 from tests.studies.making import put_study, study
 from tests.studies.participant import LOOKS, Means, Participant
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-AXE = (Path(next(iter(axe_playwright_python.__path__))) / "axe.min.js").read_text(encoding="utf-8")
 RATED = {"mos": 1, "pairwise": 1, "mushra": 5}  # rows of scores for each trial
 ROWS = {"mos": OpinionScoreRow, "pairwise": ComparisonRow, "mushra": MushraScoreRow}
-
-
-def faults_of_access(page) -> list[str]:
-    """What axe-core finds that is serious or critical."""
-    page.evaluate(AXE)
-    found = page.evaluate("async () => (await axe.run()).violations")
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found if one["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize("means", ["mouse", "keyboard"])
