@@ -183,7 +183,7 @@ class BackboneConfig(StrictModel):
 class HeadConfig(StrictModel):
     """The sampler head: its kind in `heads.HEADS` and the size of its network."""
 
-    kind: Literal["lsd", "flow_matching", "drifting", "pointwise"] = "lsd"
+    kind: Literal["lsd", "consistency", "trigflow", "flow_matching", "diffusion", "drifting", "pointwise"] = "lsd"
     channels: int
     depth: int
 

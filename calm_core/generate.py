@@ -112,9 +112,8 @@ def _parts(rows: list[Row]) -> Iterator[list[Row]]:
 def _advance_group(model: CALM, rows: list[Row], steps: int) -> list[Tensor | None]:
     guided = [row for row in rows if row.null_state is not None]
     device = model.latent_mean.device
-    noise = [
-        draw_noise(1, model.head.latent_dim, r.generator, r.params.temperature, r.params.noise_clamp) for r in rows
-    ]
+    width = model.head.noise_width(steps)
+    noise = [draw_noise(1, width, r.generator, r.params.temperature, r.params.noise_clamp) for r in rows]
     latents, logits = model.step(
         torch.cat([row.previous for row in rows]),
         torch.cat(noise).to(device),

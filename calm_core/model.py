@@ -163,7 +163,7 @@ class CALM(nn.Module):
 
         Args:
             previous: [B, D] normalised latents heard last, `backbone.start` at the beginning.
-            noise: [B, D] starting noise, already scaled by the temperature.
+            noise: [B, `head.noise_width(steps)`], already scaled by the temperature.
             state: state of the rows; updated in place.
             frames: [B, M] condition of the frame to come, or None.
             steps: evaluations of the head.

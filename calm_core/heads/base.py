@@ -71,13 +71,14 @@ class Head(nn.Module):
 
     kind: ClassVar[str]
     num_times: ClassVar[int]
+    outputs: ClassVar[int] = 1  # numbers that the network gives for each of the latent's
     default_steps: ClassVar[int] = 1
 
     def __init__(self, latent_dim: int, cond_dim: int, channels: int, depth: int):
         super().__init__()
         self.latent_dim = latent_dim
         self.cond_dim = cond_dim
-        self.net = AdaLNMLP(latent_dim, channels, cond_dim, depth, self.num_times)
+        self.net = AdaLNMLP(latent_dim, channels, cond_dim, depth, self.num_times, self.outputs * latent_dim)
 
     def loss(self, z: Tensor, target: Tensor, generator: torch.Generator | None = None) -> Losses:
         """Training loss of conditions z [N, C] against normalised latents target [N, D].
@@ -90,6 +91,13 @@ class Head(nn.Module):
     def drop_training_parts(self) -> None:
         """Forget what only `loss` needs."""
 
+    def at_step(self, step: int, steps: int) -> None:
+        """Told before each step of how many; heads whose loss changes during training listen."""
+
+    def noise_width(self, steps: int | None = None) -> int:
+        """How many Gaussian numbers one sample takes: D, unless steps need noise of their own."""
+        return self.latent_dim
+
     def sample(
         self,
         z: Tensor,
@@ -99,11 +107,11 @@ class Head(nn.Module):
         noise_clamp: float | None = None,
     ) -> Tensor:
         """Draw latents [N, D] for conditions z [N, C]."""
-        noise = draw_noise(z.shape[0], self.latent_dim, generator, temperature, noise_clamp, z.device)
+        noise = draw_noise(z.shape[0], self.noise_width(steps), generator, temperature, noise_clamp, z.device)
         return self.sample_from(z, noise, steps)
 
     def sample_from(self, z: Tensor, noise: Tensor, steps: int | None = None) -> Tensor:
-        """Latents [N, D] that the noise [N, D] leads to under conditions z [N, C]."""
+        """Latents [N, D] that the noise [N, `noise_width(steps)`] leads to under conditions z [N, C]."""
         raise NotImplementedError
 
     def _loss(self, z: Tensor, target: Tensor, generator: torch.Generator | None) -> Losses:

@@ -9,25 +9,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from calm_core.heads.base import Head, normal, uniform
+from calm_core.heads.weighting import AdaptiveWeight
 from calm_core.types import Losses
-
-
-class AdaptiveWeight(nn.Module):
-    """w(s, t): a small MLP whose last layer starts at zero, so all weights start equal."""
-
-    def __init__(self, channels: int = 64):
-        super().__init__()
-        last = nn.Linear(channels, 1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.mlp = nn.Sequential(nn.Linear(4, channels), nn.SiLU(), last)
-
-    def forward(self, s: Tensor, t: Tensor) -> Tensor:
-        """Log weights [N, 1] of times s and t [N, 1]."""
-        return self.mlp(torch.cat([s, t, t - s, s * t], dim=-1))
 
 
 class LSDHead(Head):

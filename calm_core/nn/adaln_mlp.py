@@ -92,16 +92,19 @@ class AdaLNMLP(nn.Module):
         cond_dim: width of the condition z.
         depth: number of blocks.
         num_times: how many time arguments (two for LSD, one for flow matching, else none).
+        out_dim: width of the output; D when None.
     """
 
-    def __init__(self, latent_dim: int, channels: int, cond_dim: int, depth: int, num_times: int):
+    def __init__(
+        self, latent_dim: int, channels: int, cond_dim: int, depth: int, num_times: int, out_dim: int | None = None
+    ):
         super().__init__()
         self.num_times = num_times
         self.time_embed = nn.ModuleList(TimeEmbedding(channels) for _ in range(num_times))
         self.cond_embed = nn.Linear(cond_dim, channels)
         self.input_proj = nn.Linear(latent_dim, channels)
         self.res_blocks = nn.ModuleList(AdaLNBlock(channels) for _ in range(depth))
-        self.final_layer = AdaLNOutput(channels, latent_dim)
+        self.final_layer = AdaLNOutput(channels, out_dim or latent_dim)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -129,7 +132,7 @@ class AdaLNMLP(nn.Module):
         return y
 
     def forward(self, z: Tensor, times: Sequence[Tensor], x: Tensor) -> Tensor:
-        """Evaluate at x [N, D] for times [N, 1] and condition z [N, M] -> [N, D]."""
+        """Evaluate at x [N, D] for times [N, 1] and condition z [N, M] -> [N, out_dim]."""
         y = self.condition(z, times)
         x = self.input_proj(x)
         for block in self.res_blocks:

@@ -123,6 +123,7 @@ class TTSTrainer:
         """One optimisation step."""
         count = max(1, self.schedule.batch // self.accelerator.num_processes)
         batch = self.training.draw(count, generator).to(self.accelerator.device)
+        self.model.calm.head.at_step(step, self.schedule.steps)
         with self.accelerator.autocast():
             losses = self.wrapped(batch, generator)
         self.optimizer.zero_grad()

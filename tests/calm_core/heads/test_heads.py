@@ -51,7 +51,7 @@ def test_a_batch_draws_what_its_rows_draw(kind: str, clamp: float | None) -> Non
     z = torch.randn(3, 10)
     together = head.sample(z, [generator(s) for s in range(3)], 0.7, 2, clamp)
     alone = torch.cat([head.sample(z[s : s + 1], [generator(s)], 0.7, 2, clamp) for s in range(3)])
-    torch.testing.assert_close(together, alone)
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 
 def test_temperature_is_the_variance_and_the_clamp_truncates() -> None:
@@ -73,27 +73,6 @@ def test_the_jvp_of_the_lsd_head_is_the_derivative_in_its_second_time() -> None:
     step = 1e-5
     difference = (head.net(z, (s, t + step), x) - head.net(z, (s, t - step), x)) / (2 * step)
     torch.testing.assert_close(slope, difference, atol=1e-6, rtol=1e-5)
-
-
-@pytest.mark.parametrize(("kind", "steps", "near"), [("lsd", 1, 0.8), ("flow_matching", 16, 0.8)])
-def test_training_finds_two_modes(kind: str, steps: int, near: float) -> None:
-    """Data at -2 or +2: a mean regression would answer 0."""
-    torch.manual_seed(0)
-    draws = generator(3)
-    head = HEADS[kind](1, 2, 48, 2)
-    optimizer = torch.optim.Adam(head.parameters(), 3e-3)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, 400)
-    for _ in range(400):
-        data = torch.randint(0, 2, (256, 1), generator=draws) * 4.0 - 2.0
-        loss = head.loss(torch.zeros(256, 2), data, draws).total
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    with torch.no_grad():
-        samples = head.sample(torch.zeros(500, 2), draws, 1.0, steps)
-    assert (samples.abs() - 2).abs().mean() < near
-    assert 0.3 < (samples > 0).float().mean() < 0.7
 
 
 def test_drift_pulls_towards_data_and_vanishes_when_draws_lie_on_it() -> None:

@@ -1,0 +1,92 @@
+"""Continuous-time consistency: one evaluation from any point of the circle to the data.
+
+CALM equations 1 and 3, after Lu and Song (2025): f(x, t) = cos(t) x - sin(t) F(t, x), which leaves data alone,
+f(x, 0) = x. Times as in `trigflow`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from calm_core.heads.trigflow import NOISE, TrigFlowHead
+from calm_core.heads.weighting import AdaptiveWeight
+from calm_core.types import Losses
+
+
+class ConsistencyHead(TrigFlowHead):
+    """One step is enough; more steps hide the answer again under fresh noise and answer anew."""
+
+    kind: ClassVar[str] = "consistency"
+    default_steps: ClassVar[int] = 1
+    # Keeps a vanishing tangent from being blown up to length 1.
+    tangent_floor: ClassVar[float] = 0.1
+    # The consistency term comes in over this many steps, or the first half of a shorter training.
+    warmup_steps: ClassVar[int] = 10_000
+
+    def __init__(self, latent_dim: int, cond_dim: int, channels: int, depth: int):
+        super().__init__(latent_dim, cond_dim, channels, depth)
+        self.weight = AdaptiveWeight()
+        self.share = 1.0
+
+    def drop_training_parts(self) -> None:
+        """Forget the loss weighting."""
+        del self.weight
+
+    def at_step(self, step: int, steps: int) -> None:
+        """Bring in the consistency term linearly; at first the loss is TrigFlow's velocity matching."""
+        self.share = min(1.0, step / max(1, min(self.warmup_steps, steps // 2)))
+
+    def noise_width(self, steps: int | None = None) -> int:
+        """Fresh noise for every step."""
+        return self.latent_dim * (steps or self.default_steps)
+
+    def answer(self, z: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        """f(x, t): the data [N, D] that x [N, D] at times t [N, 1] belongs to."""
+        return torch.cos(t) * x - torch.sin(t) * self.net(z, (t,), x)
+
+    def sample_from(self, z: Tensor, noise: Tensor, steps: int | None = None) -> Tensor:
+        """Answer from pure noise; then, at angles that fall in equal parts, hide the answer again and answer anew."""
+        count = steps or self.default_steps
+        fresh = noise.split(self.latent_dim, dim=-1)
+        x = fresh[0]
+        for i in range(count):
+            t = NOISE * (1 - i / count)
+            if i > 0:
+                x = math.cos(t) * x + math.sin(t) * fresh[i]
+            x = self.answer(z, x, self._time(x, t))
+        return x
+
+    def tangent(self, z: Tensor, x_t: Tensor, t: Tensor, velocity: Tensor, share: float = 1.0) -> Tensor:
+        """cos(t) df/dt [N, D] along the path through x_t with the given velocity; no gradient passes.
+
+        Args:
+            z: [N, C].
+            x_t: [N, D].
+            t: [N, 1], radians.
+            velocity: dx/dt [N, D].
+            share: of the part that makes it consistency; 0 leaves velocity matching.
+        """
+        scale = torch.cos(t) * torch.sin(t)
+        with torch.no_grad():
+            # Scaled before it is pushed through, so that nothing grows near either end.
+            pushed = torch.func.jvp(lambda x, at: self.net(z, (at,), x), (x_t, t), (scale * velocity, scale))
+            value, slope = pushed[0], pushed[1]
+            return -(torch.cos(t) ** 2) * (value - velocity) - share * (scale * x_t + slope)
+
+    def _loss(self, z: Tensor, target: Tensor, generator: torch.Generator | None) -> Losses:
+        t, x_t, velocity = self._noised(target, generator)
+        # Autocast would truncate the tangents, silently.
+        with torch.autocast(target.device.type, enabled=False):
+            tangent = self.tangent(z, x_t, t, velocity, self.share)
+        length = tangent.square().mean(-1, keepdim=True).sqrt()
+        tangent = tangent / (length + self.tangent_floor)
+        value = self.net(z, (t,), x_t)
+        squared = (value - value.detach() - tangent).square().mean(-1)
+        w = self.weight(t, t).squeeze(-1)
+        flow = (value.detach() - velocity).square().mean()
+        total = (torch.exp(w) * squared - w).mean()
+        return Losses(total, {"tangent": length.mean().detach(), "flow": flow})
