@@ -298,12 +298,12 @@ class ArenaService:
         return written, listed, voice
 
     def _count(self, rater_id: str, address: str) -> None:
-        for limiter, key in ((self._addresses, address), (self._visitors, rater_id)):
+        for limiter, key in ((self._visitors, rater_id), (self._addresses, address)):
             seconds = limiter.wait(key)
             if seconds > 0:
                 minutes = max(1, round(seconds / 60))
                 raise UserError(
-                    f"You have asked for {limiter.times} pairs within an hour, which is the limit; the next one can be "
+                    f"{limiter.times} pairs were asked for from here within an hour, which is the limit; the next one can be "
                     f"made in {minutes} minute{'s' if minutes > 1 else ''}.",
                     status=429,
                     code="too_many_pairs",

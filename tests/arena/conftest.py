@@ -6,7 +6,8 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ class Ring:
     model: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a tiny model, whose voices are the tests' own."""
     folder = tmp_path_factory.mktemp("arena")
@@ -90,7 +91,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     patch.undo()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
     """The model in memory, once for all tests."""
     settings = load_settings(data_dir=tmp_path_factory.mktemp("engine"), default_model=str(model))
@@ -203,7 +204,18 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(ring: Ring) -> Iterator[Visitor]:
-    one = Visitor(ring)
-    yield one
-    one.client.close()
+def visitors(ring: Ring) -> Iterator[Callable[[], Visitor]]:
+    """As many visitors as a test wants."""
+    with ExitStack() as stack:
+
+        def come() -> Visitor:
+            one = Visitor(ring)
+            stack.callback(one.client.close)
+            return one
+
+        yield come
+
+
+@pytest.fixture
+def visitor(visitors: Callable[[], Visitor]) -> Visitor:
+    return visitors()

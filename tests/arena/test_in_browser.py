@@ -195,7 +195,12 @@ def test_what_goes_wrong_is_one_sentence(browser, ring: Ring) -> None:
 
 
 @pytest.mark.bundled
-def test_a_vote_with_the_bundled_model(browser, tmp_path: Path) -> None:
+def test_a_vote_with_the_bundled_model(browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from calm_core.tasks import voice_shelf
+
+    monkeypatch.setattr(
+        voice_shelf, "bundled_voices_folder", lambda: ASSETS / "voices"
+    )  # the other tests have their own
     settings = load_settings(data_dir=tmp_path / "data")
     arena = read_arena(ASSETS / "arena.yaml")
     settings = with_models(arena, settings)

@@ -1,6 +1,7 @@
 """From a text to a vote over REST, with a real queue and a real model."""
 
 import threading
+from collections.abc import Callable
 from uuid import uuid4
 
 import numpy as np
@@ -139,9 +140,9 @@ def test_a_vote_that_is_none_is_one_sentence(ring: Ring, visitor: Visitor, chang
     assert message.endswith(".") and "Traceback" not in message and not stored(ring, Vote)
 
 
-def test_forged_and_foreign_tokens_open_nothing(ring: Ring, visitor: Visitor) -> None:
+def test_forged_and_foreign_tokens_open_nothing(ring: Ring, visitor: Visitor, visitors: Callable[[], Visitor]) -> None:
     pair = visitor.pair()
-    other = Visitor(ring)
+    other = visitors()
     mine = other.pair(prompt="rain", voice="slt")
     foreign = other.vote({**mine, "battle": pair["battle"]})
     assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "forged")
@@ -150,11 +151,9 @@ def test_forged_and_foreign_tokens_open_nothing(ring: Ring, visitor: Visitor) ->
     for token in (f"{head}.{tail[:-2]}AA", head, visitor.token, "x", "%00"):
         assert visitor.state(token).status_code in (403, 404)
         assert visitor.vote({**pair, "battle": token}).status_code == 403
-    nobody = Visitor(ring)
+    nobody = visitors()
     assert nobody.vote(pair).status_code == 401
     assert not stored(ring, Vote)
-    other.client.close()
-    nobody.client.close()
 
 
 def test_an_abandoned_pair_expires(ring: Ring, visitor: Visitor) -> None:
@@ -229,16 +228,16 @@ def test_a_second_press_gets_the_pair_that_is_being_made(ring: Ring, visitor: Vi
     assert 1 <= len(trials) <= 2
 
 
-def test_too_many_pairs_in_an_hour_are_refused(ring: Ring, visitor: Visitor) -> None:
+def test_too_many_pairs_in_an_hour_are_refused(ring: Ring, visitor: Visitor, visitors: Callable[[], Visitor]) -> None:
     ring.service._visitors.times = 2
     for _ in range(2):
         visitor.pair()
     refused = visitor.send("POST", "/api/v1/arena/battles", {"prompt": "boats"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_pairs")
-    assert "2 pairs within an hour" in refused.json()["error"]["message"]
+    assert "2 pairs were asked for from here within an hour" in refused.json()["error"]["message"]
     ring.service._addresses.times = 3
-    assert Visitor(ring).pair()["state"] == "ready"
-    assert Visitor(ring).send("POST", "/api/v1/arena/battles", {"prompt": "boats"}).status_code == 429
+    assert visitors().pair()["state"] == "ready"
+    assert visitors().send("POST", "/api/v1/arena/battles", {"prompt": "boats"}).status_code == 429
 
 
 def test_the_administration_pauses_the_arena(ring: Ring, visitor: Visitor) -> None:

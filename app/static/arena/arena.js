@@ -113,10 +113,22 @@ class Arena {
     const turn = this.preparing(this.wish.text);
     const { text, voice } = this.wish;
     try {
-      const begun = await this.api.begin(voice ? { text, voice } : { text });
+      const begun = await this.begun(voice ? { text, voice } : { text }, turn);
       if (turn === this.turn) await this.follow(begun.battle, turn);
     } catch (error) {
       if (turn === this.turn) this.fail(error, () => this.ask(), WORDS.cancel);
+    }
+  }
+
+  /** Ask for a pair; one that was left while it was being made is waited for. */
+  async begun(wish, turn) {
+    for (;;) {
+      try {
+        return await this.api.begin(wish);
+      } catch (error) {
+        if (error.code !== 'still_making' || turn !== this.turn) throw error;
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
     }
   }
 
