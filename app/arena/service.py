@@ -303,8 +303,8 @@ class ArenaService:
             if seconds > 0:
                 minutes = max(1, round(seconds / 60))
                 raise UserError(
-                    f"{limiter.times} pairs were asked for from here within an hour, which is the limit; the next one can be "
-                    f"made in {minutes} minute{'s' if minutes > 1 else ''}.",
+                    f"{limiter.times} pairs were asked for from here within an hour, which is the limit; the next can "
+                    f"be made in {minutes} minute{'s' if minutes > 1 else ''}.",
                     status=429,
                     code="too_many_pairs",
                 )

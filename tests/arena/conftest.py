@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,10 +113,13 @@ def application(service: ArenaService, studies: StudyService) -> FastAPI:
     return site
 
 
-@pytest.fixture
-def ring(tmp_path: Path, model: Path, engine: Synthesizer) -> Iterator[Ring]:
-    path = written(tmp_path, values(str(model)))
-    settings = load_settings(data_dir=tmp_path / "data", default_model=str(model), arena_file=path, arena_text_chars=80)
+@contextmanager
+def opened(address: str, folder: Path, model: Path, engine: Synthesizer) -> Iterator[Ring]:
+    """An arena over the database at an address, with everything else in a folder."""
+    path = written(folder, values(str(model)))
+    settings = load_settings(
+        data_dir=folder / "data", database_url=address, default_model=str(model), arena_file=path, arena_text_chars=80
+    )
     arena = read_arena(path)
     settings = with_models(arena, settings)
     database = open_records(settings.resolved_database_url(), settings.records_dir)
@@ -127,6 +130,12 @@ def ring(tmp_path: Path, model: Path, engine: Synthesizer) -> Iterator[Ring]:
     with serving(application(service, studies)) as url:
         yield Ring(url, database, settings, arena, service, clock, model)
     database.close()
+
+
+@pytest.fixture
+def ring(tmp_path: Path, model: Path, engine: Synthesizer) -> Iterator[Ring]:
+    with opened("", tmp_path, model, engine) as ring:
+        yield ring
 
 
 class serving:
