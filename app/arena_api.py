@@ -27,7 +27,7 @@ def arena_routes(service: ArenaService) -> APIRouter:
     @router.post("/battles")
     async def begin(request: Request) -> Response:
         """Ask for a pair: `{text}` or `{prompt}`, and `{voice}`; ask for its state until it is `ready`."""
-        return json_answer(await service.begin(bearer(request), _address(request), await json_body(request)), 202)
+        return json_answer(await service.begin(bearer(request), sender(request), await json_body(request)), 202)
 
     @router.get("/battles/{battle}")
     async def state(battle: str, request: Request) -> Response:
@@ -45,7 +45,7 @@ def arena_routes(service: ArenaService) -> APIRouter:
     return router
 
 
-def _address(request: Request) -> str:
+def sender(request: Request) -> str:
     """Where a request comes from; on a Space the proxy before the server adds it to what the sender says."""
     forwarded = request.headers.get("x-forwarded-for", "") if on_space() else ""
     return forwarded.rpartition(",")[2].strip() or (request.client.host if request.client else "")

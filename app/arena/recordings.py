@@ -21,6 +21,7 @@ from app.studies.sounds import MIN_SECONDS, Sound, alike
 from app.studies.stimuli import Ready, keep_sound
 
 log = logging.getLogger(__name__)
+CANNOT_SPEAK = "cannot_speak"
 TOLD = {"busy", "not_ready", "disk_full"}  # sentences that say nothing about a system
 
 
@@ -90,6 +91,6 @@ def cannot_speak() -> UserError:
     return UserError(
         "One of the two systems could not speak this text; change the text or choose another voice.",
         status=422,
-        code="cannot_speak",
+        code=CANNOT_SPEAK,
         param="text",
     )

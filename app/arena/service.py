@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from app.arena import ballots, records
 from app.arena.ballots import Choice
 from app.arena.limits import Limiter
-from app.arena.recordings import Recordings
+from app.arena.recordings import CANNOT_SPEAK, Recordings
 from app.arena.records import Item, Pair
 from app.arena.systems import Arena
 from app.db.engine import Database
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 HOUR = 3600.0
 DAY = 86_400.0
 VISITOR_DAYS = 90.0
+REST_SECONDS = 120.0  # how long a system that failed is not chosen, while two others can be
 State = dict[str, Any]
 Result = TypeVar("Result")
 
@@ -94,6 +95,7 @@ class ArenaService:
         self._recordings = Recordings(runs, arena, settings.media_dir, secret, settings.max_text_chars)
         self._versions = Versions()
         self._making: dict[str, Making] = {}
+        self._resting: dict[str, datetime] = {}
         self._visitors = Limiter(settings.arena_pairs_per_hour, HOUR)
         self._addresses = Limiter(settings.arena_pairs_per_address, HOUR)
         self._version_id = self._transact(lambda session: records.install(session, arena))
@@ -203,31 +205,51 @@ class ArenaService:
     # ---------------------------------------------------------------------------- making a pair
 
     def _choose(self) -> tuple[str, str]:
-        from app.arena import pairs  # brings scipy, which is slow to load
+        from app.arena import pairs  # brings the statistics, which nobody needs before the first pair
 
+        now = self._clock()
+        able = [name for name in self.arena.names() if self._resting.get(name, now) <= now]
         with self._database.read() as session:
             state = records.state_of(session)
             if state != "open":
                 raise UserError(f"The arena is {state}; please come back later.", status=409, code="not_open")
-            table = pairs.vote_table(session, self.arena.names())
+            table = pairs.vote_table(session, able if len(able) > 1 else self.arena.names())
         with self._lock:
             return pairs.choose(table, self._rng, len(self._making) - 1)
 
     async def _make(self, making: Making) -> None:
         """Make both recordings, store the pair; whatever goes wrong is told to the visitor who waits."""
         try:
-            ready = await asyncio.gather(*(self._recording(name, making.item) for name in making.systems))
-            await asyncio.to_thread(self._store, making, (ready[0], ready[1]))
-            del self._making[making.trial_id]
+            try:
+                sounds = await self._both(making)
+            except UserError as error:
+                if error.code != CANNOT_SPEAK:
+                    raise
+                making.systems = await asyncio.to_thread(self._choose)  # once more without the one that failed
+                sounds = await self._both(making)
+            await asyncio.to_thread(self._store, making, sounds)
+            self._making.pop(making.trial_id, None)
         except UserError as error:
             making.failure = error
         except Exception:
             log.exception("The arena could not make a pair")
             making.failure = unexpected()
 
+    async def _both(self, making: Making) -> tuple[Ready, Ready]:
+        made = await asyncio.gather(*(self._recording(name, making.item) for name in making.systems))
+        return made[0], made[1]
+
     async def _recording(self, name: str, item: Item) -> Ready:
         kept = await asyncio.to_thread(self._stored, name, item)
-        return kept or await self._recordings.make(self.arena.system(name), item)
+        if kept is not None:
+            return kept
+        try:
+            return await self._recordings.make(self.arena.system(name), item)
+        except UserError as error:
+            if error.code == CANNOT_SPEAK:
+                # one without votes is always chosen, and one that cannot be loaded would never get any
+                self._resting[name] = self._clock() + timedelta(seconds=REST_SECONDS)
+            raise
 
     def _stored(self, name: str, item: Item) -> Ready | None:
         with self._database.read() as session:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fastapi import Request
 
 from app.arena.limits import Limiter
 from app.arena.systems import Arena, kept_in, parse_arena, read_arena, renamed_settings
+from app.arena_api import sender
 from app.errors import UserError
 from app.settings import ASSETS
 from app.studies.faults import StudyFileError
@@ -104,3 +106,16 @@ def test_a_limit_counts_in_a_window_that_moves() -> None:
     assert limiter.wait("one") == 0, "what was refused is not counted"
     assert limiter.wait("one") == 0
     assert limiter.wait("one") == pytest.approx(60)
+
+
+def asked_from(client: str, forwarded: str = "") -> str:
+    headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+    return sender(Request({"type": "http", "headers": headers, "client": (client, 1234)}))
+
+
+def test_an_address_that_the_sender_makes_up_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    assert asked_from("198.51.100.7", "203.0.113.9") == "198.51.100.7"
+    monkeypatch.setenv("SPACE_ID", "someone/calm")
+    assert asked_from("10.0.0.1", "1.2.3.4, 203.0.113.9") == "203.0.113.9", "the proxy's own entry is the last"
+    assert asked_from("10.0.0.1") == "10.0.0.1"

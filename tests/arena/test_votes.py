@@ -264,14 +264,7 @@ def test_another_file_is_another_version_and_votes_go_on(ring: Ring, visitor: Vi
     import yaml
 
     path.write_text(yaml.safe_dump(more), encoding="utf-8")
-    ring.service.__init__(  # as after a restart
-        read_arena(path),
-        ring.database,
-        ring.service._recordings._runs,
-        ring.settings,
-        np.random.default_rng(2),
-        ring.clock,
-    )
+    restarted(ring, read_arena(path))
     assert visitor.vote(old).status_code == 200, "the pair of before the restart"
     assert visitor.vote(visitor.pair()).status_code == 200
     sessions = sorted(stored(ring, RaterSession), key=lambda row: row.started_at)
@@ -298,3 +291,20 @@ def test_counts_are_of_the_arena_alone(ring: Ring, visitor: Visitor) -> None:
     assert (told["votes"], told["own_votes"]) == (1, 1)
     with ring.database.read() as session:
         assert records.counted_votes(session) == 1
+
+
+def restarted(ring: Ring, arena: Arena) -> None:
+    """The service anew over another arena, as after a restart with another file."""
+    runs = ring.service._recordings._runs
+    ring.service.__init__(arena, ring.database, runs, ring.settings, np.random.default_rng(2), ring.clock)
+
+
+def test_a_broken_system_keeps_nobody_from_hearing_the_others(ring: Ring, visitor: Visitor) -> None:
+    more = values(str(ring.model))
+    more["systems"].insert(0, {"name": "okapi-broken", "model": "calm-tts-nowhere"})
+    restarted(ring, Arena.model_validate(more))
+    for number in range(5):
+        pair = visitor.pair(text=f"Sentence {number}.", voice="slt")
+        names = {system["name"] for system in visitor.vote(pair).json()["systems"]}
+        assert "okapi-broken" not in names
+    assert "okapi-broken" in ring.service._resting
