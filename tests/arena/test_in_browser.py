@@ -175,6 +175,28 @@ def test_a_reload_comes_back_to_the_pair(browser, ring: Ring) -> None:
     assert not one.faults
 
 
+@pytest.mark.parametrize("look", LOOKS)
+def test_while_both_speak_the_visitor_can_turn_back(browser, ring: Ring, look: str) -> None:
+    context = browser.new_context(**LOOKS[look])
+    one = Guest(context, ring)
+    one.open()
+    one.page.route("**/api/v1/arena/battles/*", lambda route: route.fulfill(json={"state": "preparing"}))
+    one.page.fill("#text", "Somebody waits.")
+    one.page.click(".ask .go")
+    one.page.wait_for_selector(".waiting blockquote")
+    assert one.page.inner_text("blockquote") == "Somebody waits." and one.heading == "Two systems are speaking"
+    assert faults_of_access(one.page) == []
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["viewport"]["width"]
+    one.page.click(".waiting button")
+    one.page.wait_for_selector(".ask")
+    assert one.page.input_value("#text") == "Somebody waits."
+    one.page.unroute_all()
+    one.ask("Another line.")  # also while the first pair is still being made
+    assert one.page.inner_text("blockquote") == "Another line."
+    context.close()
+    assert not [fault for fault in one.faults if "409" not in fault]
+
+
 def test_what_goes_wrong_is_one_sentence(browser, ring: Ring) -> None:
     context = browser.new_context(**LOOKS["phone"])
     one = Guest(context, ring)
