@@ -169,7 +169,7 @@ export class Battle {
     this.ballots.remove();
     const next = make('button', { type: 'button', class: 'go next', onclick: () => this.onNext(false) }, WORDS.next);
     const same = make('button', { type: 'button', class: 'quiet', onclick: () => this.onNext(true) }, WORDS.same);
-    this.foot.replaceChildren(next, same, make('a', { href: '/leaderboard' }, WORDS.leaderboard));
+    this.foot.replaceChildren(next, same, make('a', { href: '/leaderboard?study=arena' }, WORDS.leaderboard));
     this.heading.focus({ preventScroll: true });
     this.say(`${this.heading.textContent}. ${answer.systems.map(({ label, title }) => `${label}: ${title}`).join('. ')}.`);
   }
