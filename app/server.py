@@ -19,9 +19,11 @@ from starlette.responses import FileResponse
 
 from app import ui
 from app.api import api_routes, nowhere
+from app.arena_api import arena_routes
 from app.body_limit import BodyLimit
 from app.error_answers import install_error_handlers
 from app.media import media_routes
+from app.pages.arena import arena_pages
 from app.services import Services
 from app.studies_site import add_studies
 
@@ -55,6 +57,9 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
     app.include_router(api_routes(services))
     app.include_router(media_routes(services))
     add_studies(app, services.studies, services.database, settings)
+    app.include_router(arena_pages())
+    if services.arena:
+        app.include_router(arena_routes(services.arena))
     app.add_api_route("/api/docs", lambda: FileResponse(STATIC / "api.html"), include_in_schema=False)
     app.include_router(nowhere())
     app.mount("/ui", StaticFiles(directory=STATIC), name="ui")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.arena.service import ArenaService, with_models
+from app.arena.systems import read_arena
 from app.clips import FORMATS, Clip, ClipCache
 from app.db import Database, Store, open_from
 from app.encoding import SYNTHETIC_NOTE
@@ -30,6 +32,7 @@ class Services:
     store: Store
     voices: Voices
     studies: StudyService
+    arena: ArenaService | None
 
     def open_run(self, *, model: str, text: str, voice: VoiceRef, **parameters: Any) -> Run:
         """Check a request and put it in the queue.
@@ -81,18 +84,26 @@ def marks(info: dict[str, Any]) -> dict[str, str]:
 
 
 def build_services(settings: Settings) -> Services:
-    """Put the services together; nothing slow happens here."""
+    """Put the services together; nothing slow happens here.
+
+    Raises:
+        UserError: the database or the arena's file cannot be used.
+    """
+    arena = read_arena(settings.arena_file) if settings.arena else None
+    settings = with_models(arena, settings) if arena else settings
     synthesizer = Synthesizer(settings)
     clips = ClipCache(settings.data_dir / "clips", limit_mb=settings.clip_cache_mb, examples=settings.examples_dir)
     database = open_from(settings)
     store = Store(database)
+    runs = Runs(synthesizer, clips, settings)
     return Services(
         settings=settings,
         synthesizer=synthesizer,
         clips=clips,
-        runs=Runs(synthesizer, clips, settings),
+        runs=runs,
         database=database,
         store=store,
         voices=Voices(synthesizer, store, settings),
         studies=StudyService(database, settings.media_dir, settings.resolved_secret_key()),
+        arena=ArenaService(arena, database, runs, settings) if arena else None,
     )

@@ -51,6 +51,13 @@ class Settings(BaseSettings):
     clip_cache_mb: float = Field(512.0, ge=0)
     warm_up_timeout_seconds: float = Field(120.0, gt=0)
 
+    arena: bool = Field(True, description="whether there is an arena")
+    arena_file: Path = Field(ASSETS / "arena.yaml", description="what meets in it")
+    arena_text_chars: int = Field(300, ge=1, description="longest text of a visitor")
+    arena_minutes: float = Field(30.0, gt=0, description="a pair that nobody voted on is void after this")
+    arena_pairs_per_hour: int = Field(60, ge=1, description="of one visitor")
+    arena_pairs_per_address: int = Field(240, ge=1, description="in an hour, of all visitors at one address")
+
     @property
     def examples_dir(self) -> Path:
         """The pre-rendered example clips."""

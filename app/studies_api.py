@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 
 from app.studies.errors import StudyError
 from app.studies.service import Media, StudyService
+from app.studies.sounds import lengthened
 
 MAX_BODY_BYTES = 256 * 1024
 # the same for every sound of every system
@@ -35,39 +35,39 @@ def studies_routes(service: StudyService) -> APIRouter:
     @router.get("/api/v1/studies")
     async def studies() -> Response:
         """Studies that can be joined now."""
-        return _json({"object": "list", "data": await asyncio.to_thread(service.list_open)})
+        return json_answer({"object": "list", "data": await asyncio.to_thread(service.list_open)})
 
     @router.post("/api/v1/studies/{slug}/join")
     async def join(slug: str, request: Request) -> Response:
         """Begin a session: `{language, panel}`; the answer has the participant's token and the state."""
-        body = await _body(request)
+        body = await json_body(request)
         language = body.get("language")
         if language is not None and not isinstance(language, str):
             raise StudyError("language", "The language must be a word such as en or fr.", 400)
         participant, state = await asyncio.to_thread(service.join, slug, language, body.get("panel"))
-        return _json({"participant": participant, "state": state})
+        return json_answer({"participant": participant, "state": state})
 
     @router.get("/api/v1/session")
     async def session(request: Request) -> Response:
         """The step of the session with what the page needs to show it."""
-        return _json(await asyncio.to_thread(service.current, _participant(request)))
+        return json_answer(await asyncio.to_thread(service.current, bearer(request)))
 
     @router.post("/api/v1/session/answer")
     async def answer(request: Request) -> Response:
         """Answer a step that is no trial: `{step, answers}`; the answer is the new state."""
-        body = await _body(request)
-        work = asyncio.to_thread(service.answer_step, _participant(request), body.get("step"), body.get("answers"))
-        return _json(await work)
+        body = await json_body(request)
+        work = asyncio.to_thread(service.answer_step, bearer(request), body.get("step"), body.get("answers"))
+        return json_answer(await work)
 
     @router.post("/api/v1/session/vote")
     async def vote(request: Request) -> Response:
         """Answer a trial: `{trial, key, answer, listened, events}`; repeat with the same key until it is answered."""
-        return _json(await asyncio.to_thread(service.vote, _participant(request), await _body(request)))
+        return json_answer(await asyncio.to_thread(service.vote, bearer(request), await json_body(request)))
 
     @router.get("/api/v1/session/sounds/{name}", include_in_schema=False)
     async def sound(name: str, request: Request) -> Response:
         """A generated sound: the one to set the volume by, or one of the headphone check."""
-        content = await asyncio.to_thread(service.sound, _participant(request), name)
+        content = await asyncio.to_thread(service.sound, bearer(request), name)
         return Response(content, headers=SOUND_HEADERS)
 
     @router.api_route("/media/{media_id}", methods=["GET", "HEAD"], include_in_schema=False)
@@ -81,20 +81,27 @@ def studies_routes(service: StudyService) -> APIRouter:
 
 def _send(media: Media, asked: str | None, condition: str | None) -> Response:
     """The bytes of a sound, or the range that was asked for (RFC 9110, 14); several ranges are answered whole."""
-    size = media.path.stat().st_size
+    size = media.size
     headers = {**SOUND_HEADERS, "ETag": f'"{media.tag}"'}
     wanted = read_range(asked, size) if asked and condition in (None, headers["ETag"]) else None
     if wanted == "unsatisfiable":
         return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
     if wanted is None:
-        return Response(media.path.read_bytes(), headers=headers)
+        return Response(_whole(media), headers=headers)
     start, end = wanted
     headers["Content-Range"] = f"bytes {start}-{end}/{size}"
-    return Response(_part(media.path, start, end), status_code=206, headers=headers)
+    return Response(_part(media, start, end), status_code=206, headers=headers)
 
 
-def _part(path: Path, start: int, end: int) -> bytes:
-    with path.open("rb") as file:
+def _whole(media: Media) -> bytes:
+    content = media.path.read_bytes()
+    return content if len(content) == media.size else lengthened(content, media.size)
+
+
+def _part(media: Media, start: int, end: int) -> bytes:
+    if media.path.stat().st_size != media.size:
+        return _whole(media)[start : end + 1]
+    with media.path.open("rb") as file:
         file.seek(start)
         return file.read(end - start + 1)
 
@@ -116,12 +123,13 @@ def read_range(header: str, size: int) -> tuple[int, int] | Literal["unsatisfiab
     return (start, end) if start <= end and start < size else "unsatisfiable"
 
 
-def _participant(request: Request) -> str:
+def bearer(request: Request) -> str:
+    """The token of the Authorization header; empty without one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def json_body(request: Request) -> dict[str, Any]:
     """The JSON object of a request; NaN and Infinity are no JSON."""
     raw = b""
     async for block in request.stream():
@@ -141,5 +149,6 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def _json(content: Any) -> Response:
-    return Response(json.dumps(content, ensure_ascii=False), media_type="application/json", headers=NO_STORE)
+def json_answer(content: Any, status: int = 200) -> Response:
+    """An answer that nobody keeps."""
+    return Response(json.dumps(content, ensure_ascii=False), status, media_type="application/json", headers=NO_STORE)

@@ -21,6 +21,7 @@ from app.errors import UserError
 from app.studies.archive import DEFAULT_LIMITS, Limits, unpack
 from app.studies.faults import Fault, StudyFileError
 from app.studies.lines import Lines, read_yaml
+from app.studies.rules import OWN_PAGES
 from app.studies.schema import FILE_NAME, Study, parse_study, read_text, warnings
 from app.studies.stimuli import Batch, Progress, Ready, prepare
 
@@ -142,6 +143,13 @@ def _with_line(fault: Fault, lines: Lines) -> Fault:
 
 
 def _write(session: Session, study: Study, text: str, batch: Batch, new_version: bool, actor: str) -> Created:
+    if study.slug in OWN_PAGES:
+        raise UserError(
+            f"The slug {study.slug!r} belongs to a page of the server; choose another one.",
+            status=409,
+            code="slug_taken",
+            param="slug",
+        )
     digest = version_digest(text, batch.stimuli)
     study_id = key_of("study", study.slug)
     found = session.scalar(select(rows.Study).where(rows.Study.slug == study.slug))

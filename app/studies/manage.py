@@ -16,7 +16,7 @@ from app.db import Database
 from app.db import study_models as rows
 from app.errors import UserError
 from app.studies.create import Created, add_version, key_of
-from app.studies.rules import check_slug
+from app.studies.rules import OWN_PAGES, check_slug
 from app.studies.schema import Study, parse_study
 from app.studies.stimuli import Ready
 
@@ -146,6 +146,10 @@ def duplicate_study(database: Database, slug: str, new_slug: str, *, actor: str)
     def work(session: Session) -> Created:
         source = find_study(session, slug)
         version = newest_version(session, source)
+        if slug in OWN_PAGES:
+            raise UserError(
+                f"The study {slug!r} has a page of its own and cannot be copied.", status=409, code="own_page"
+            )
         if session.scalar(select(rows.Study).where(rows.Study.slug == new_slug)) is not None:
             raise UserError(
                 f"There is a study {new_slug!r} already; choose another slug.",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_SIGNALS = 12  # of a MUSHRA trial, hidden reference and anchors included
 Finding = tuple[Place, str]
+OWN_PAGES = ("arena",)  # slugs of studies that have a page of their own: nobody joins, copies or uploads them
 
 # ------------------------------------------------------------------------------------- single values
 

@@ -253,7 +253,7 @@ def parse_study(text: str, name: str = FILE_NAME) -> Study:
     try:
         study = Study.model_validate(values)
     except ValidationError as error:
-        raise StudyFileError(name, _faults(error, values, lines)) from None
+        raise StudyFileError(name, faults_found(error, values, lines)) from None
     broken = [Fault(place, message, lines.of(place)) for place, message in rules.broken(study)]
     if broken:
         raise StudyFileError(name, sorted(broken, key=lambda fault: fault.line or 0))
@@ -270,7 +270,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def _faults(error: ValidationError, values: dict[str, Any], lines: Lines) -> list[Fault]:
+def faults_found(error: ValidationError, values: dict[str, Any], lines: Lines) -> list[Fault]:
     """Pydantic's findings in our words; a place keeps only the keys that the file has."""
     faults: dict[tuple[str | int, ...], Fault] = {}
     for found in error.errors(include_url=False):

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.db.engine import Database
 from app.db.study_models import (
@@ -34,6 +34,7 @@ from app.studies import headphones, steps, votes
 from app.studies.errors import StudyError
 from app.studies.participant_words import word
 from app.studies.progress import Progress, check_seed
+from app.studies.rules import OWN_PAGES
 from app.studies.scoring import feedback
 from app.studies.states import (
     HEADPHONE_ATTEMPTS,
@@ -57,10 +58,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Media:
-    """A sound to be sent: `tag` is random for each media id and says nothing of the content."""
+    """A sound to be sent, `size` bytes in all: `tag` is random for each media id and says nothing of the content."""
 
     path: Path
     tag: str
+    size: int
 
 
 class StudyService:
@@ -94,8 +96,9 @@ class StudyService:
         """Studies that can be joined: slug, title in each language, languages, minutes. No kind, no systems."""
         now = self._clock()
         found = []
+        opened = select(Study).where(Study.state == "open", Study.slug.not_in(OWN_PAGES)).order_by(Study.created_at)
         with self._database.read() as session:
-            for study in session.scalars(select(Study).where(Study.state == "open").order_by(Study.created_at)):
+            for study in session.scalars(opened):
                 version = self._latest(session, study)
                 if version is None or study_hindrance(study, version, now):
                     continue
@@ -131,7 +134,7 @@ class StudyService:
             now = self._clock()
             study = session.scalars(select(Study).where(Study.slug == slug)).first()
             version = self._latest(session, study) if study else None
-            if study is None or version is None or study.state == "draft":
+            if study is None or version is None or study.state == "draft" or slug in OWN_PAGES:
                 raise StudyError("study", word(language or "en", "unknown_study"), 404, "unknown_study")
             offered = list(version.study.languages)
             spoken = language if language in offered else offered[0]
@@ -240,17 +243,22 @@ class StudyService:
         Raises:
             StudyError: 404 for anything else, and for a sound whose file is gone.
         """
+        heard = aliased(TrialStimulus)
         with self._database.read() as session:
             found = session.execute(
-                select(Stimulus.path, Trial.answered_at, Trial.served_at)
-                .join(TrialStimulus, TrialStimulus.stimulus_id == Stimulus.id)
+                select(heard.media_id, Stimulus.path)
+                .select_from(TrialStimulus)
                 .join(Trial, TrialStimulus.trial_id == Trial.id)
-                .where(TrialStimulus.media_id == media_id)
-            ).first()
-        path = self._media_root / found[0] if found and found[1] is None and found[2] is not None else None
-        if path is None or not path.is_file():
+                .join(heard, heard.trial_id == Trial.id)
+                .join(Stimulus, Stimulus.id == heard.stimulus_id)
+                .where(TrialStimulus.media_id == media_id, Trial.answered_at.is_(None), Trial.served_at.is_not(None))
+            ).all()
+        paths = {media: self._media_root / path for media, path in found}
+        if media_id not in paths or not paths[media_id].is_file():
             raise StudyError("media", word("en", "no_sound"), 404, "no_sound")
-        return Media(path, self._signer.code("media-tag", media_id, letters=20))
+        # recordings of the arena were not made together: as sent, those of a trial have one size all the same
+        size = max(path.stat().st_size for path in paths.values() if path.is_file())
+        return Media(paths[media_id], self._signer.code("media-tag", media_id, letters=20), size)
 
     def sound(self, participant: str, name: str) -> bytes:
         """A generated sound of this session as WAV: `volume`, or `headphones-ATTEMPT-NUMBER`.

@@ -138,6 +138,14 @@ def wave_bytes(sound: Sound, frames: int, rng: np.random.Generator) -> bytes:
     )
 
 
+def lengthened(wave: bytes, size: int) -> bytes:
+    """A file of `wave_bytes` with silence at its end, `size` bytes in all."""
+    missing = size - len(wave)
+    assert missing >= 0 and wave[36:40] == b"data"
+    data = struct.pack("<I", size - 44)
+    return wave[:4] + struct.pack("<I", size - 8) + wave[8:40] + data + wave[44:] + bytes(missing)
+
+
 def float_wave_bytes(sound: Sound) -> bytes:
     """A WAV file of 32-bit floats, for tools."""
     buffer = io.BytesIO()

@@ -112,10 +112,10 @@ def prepare(study: Study, folder: Path, media_root: Path, told: Progress | None 
         done += 1
         told(done, steps)
         sound = amplified(alike(read_sound(path), rate, channels), levels.gains[_label(system, prompt)])
-        stimuli.append(_keep(sound, system, prompt, longest[prompt], media_root))
+        stimuli.append(keep_sound(sound, system, prompt, longest[prompt], media_root))
         if system == reference:
             stimuli += [
-                _keep(make_anchor(sound, kind), ANCHOR_NAMES[kind], prompt, longest[prompt], media_root)
+                keep_sound(make_anchor(sound, kind), ANCHOR_NAMES[kind], prompt, longest[prompt], media_root)
                 for kind in kinds
             ]
     notes = _notes(forms, rate, channels, levels, kinds)
@@ -130,7 +130,12 @@ def _label(system: str, prompt: str) -> str:
     return f"{system}/{prompt}"
 
 
-def _keep(sound: Sound, system: str, prompt: str, frames: int, media_root: Path) -> Ready:
+def keep_sound(sound: Sound, system: str, prompt: str, frames: int, media_root: Path) -> Ready:
+    """Write a sound as it is served, `frames` samples long, into the media root under a name of its content.
+
+    Raises:
+        OSError: the media root cannot be written.
+    """
     # the dither follows from the sound, so that the same study always gives the same files
     seed = hashlib.sha256(sound.samples.tobytes()).digest()[:16]
     data = wave_bytes(sound, frames, np.random.default_rng(int.from_bytes(seed)))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
-Purpose = Literal["participant", "trial", "completion", "media-tag", "admin"]
+Purpose = Literal["participant", "trial", "completion", "media-tag", "admin", "visitor", "battle"]
 MAX_TOKEN_CHARS = 2000
 # no letters or digits that are mistaken for each other when a code is typed from a screen
 CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"

@@ -16,7 +16,7 @@ export async function detail(desk, slug) {
       make('p', {}, `${study.slug} · ${words.kinds[study.kind]} · ${words.version} ${study.version} `,
         make('span', { class: `badge ${study.state}` }, words.states[study.state])),
       make('p', { class: 'soft' }, `${words.link}: `,
-        make('a', { href: `/rate?study=${encodeURIComponent(study.slug)}` }, `${location.origin}/rate?study=${study.slug}`)),
+        make('a', { href: invitation(study.slug) }, location.origin + invitation(study.slug))),
       tools(desk, study, path)),
     make('div', { class: 'card' },
       make('h2', {}, words.progress),
@@ -32,6 +32,11 @@ export async function detail(desk, slug) {
       !study.audit.length ? make('p', {}, words.noAudit) : table([words.when, words.who, words.what, words.target, words.why], study.audit.map((row) =>
         [moment(desk, row.at), row.actor, words.actions[row.action] ?? row.action, row.target, row.reason]))),
   ];
+}
+
+/** Where people take part; the arena's study has a page of its own. */
+function invitation(slug) {
+  return slug === 'arena' ? '/arena' : `/rate?study=${encodeURIComponent(slug)}`;
 }
 
 function tools(desk, study, path) {

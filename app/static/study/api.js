@@ -89,18 +89,22 @@ export class Api {
   }
 
   async deliver(body, onWait) {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        const answer = await this.request('POST', '/api/v1/session/vote', body);
-        forget();
-        return answer;
-      } catch (error) {
-        if (!(error instanceof ServerError) || !error.passing) {
-          forget();
-          throw error;
-        }
-        await pause(RETRY_SECONDS[Math.min(attempt, RETRY_SECONDS.length - 1)], onWait);
-      }
+    try {
+      return await insist(() => this.request('POST', '/api/v1/session/vote', body), onWait);
+    } finally {
+      forget();
+    }
+  }
+}
+
+/** Do `work` again until it succeeds, or fails in a way that another attempt would not mend. */
+export async function insist(work, onWait) {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof ServerError) || !error.passing) throw error;
+      await pause(RETRY_SECONDS[Math.min(attempt, RETRY_SECONDS.length - 1)], onWait);
     }
   }
 }

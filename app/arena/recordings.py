@@ -1,0 +1,96 @@
+"""A system speaks an item: one run of the engine's queue, brought to one rate, one loudness and one format."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from app.arena.records import Item
+from app.arena.systems import Arena, System
+from app.clips import Clip
+from app.errors import UserError
+from app.runs import Runs
+from app.speech import MAX_SEED, VoiceRef, check_request
+from app.studies.loudness import CEILING_DBTP, amplified, loudness, true_peak
+from app.studies.sounds import MIN_SECONDS, Sound, alike
+from app.studies.stimuli import Ready, keep_sound
+
+log = logging.getLogger(__name__)
+CANNOT_SPEAK = "cannot_speak"
+TOLD = {"busy", "not_ready", "disk_full"}  # sentences that say nothing about a system
+
+
+class Recordings:
+    """Makes recordings; see `make`.
+
+    Args:
+        runs: the engine's queue and its cache of clips.
+        arena: rate, loudness and systems.
+        media_root: where finished recordings go.
+        secret: seeds follow from it, so that nobody can make a recording again to learn whose it is.
+        max_text_chars: longest text of the engine.
+    """
+
+    def __init__(self, runs: Runs, arena: Arena, media_root: Path, secret: str, max_text_chars: int):
+        self._runs = runs
+        self._arena = arena
+        self._media_root = media_root
+        self._secret = secret.encode()
+        self._max_text_chars = max_text_chars
+
+    def has(self, ready: Ready) -> bool:
+        """Whether the file of a stored recording is there."""
+        return (self._media_root / ready.path).is_file()
+
+    async def make(self, system: System, item: Item) -> Ready:
+        """Speak an item and keep it; both systems of a pair speak it with one seed.
+
+        Raises:
+            UserError: it cannot be made; the sentence does not tell which system failed.
+        """
+        try:
+            voice = system.voices.get(item.voice, item.voice)
+            run = self._runs.open(
+                check_request(
+                    model=system.model, text=item.text, voice=VoiceRef(voice), max_text_chars=self._max_text_chars,
+                    seed=self._seed(item), temperature=system.temperature, steps=system.steps, cfg=system.cfg,
+                )
+            )  # fmt: skip
+            end = await self._runs.result(run)
+            if end.clip is None:
+                raise UserError(end.warning or "No sound was made.", status=507, code="disk_full")
+            return await asyncio.to_thread(self._kept, end.clip, system, item)
+        except UserError as error:
+            if error.code in TOLD:
+                raise
+            log.warning("The arena's system %s could not speak %r: %s", system.name, item.text[:60], error.message)
+            raise cannot_speak() from error
+
+    def _seed(self, item: Item) -> int:
+        drawn = hmac.digest(self._secret, f"arena seed {item.name} {item.text}".encode(), hashlib.sha256)
+        return int.from_bytes(drawn[:8]) % (MAX_SEED + 1)
+
+    def _kept(self, clip: Clip, system: System, item: Item) -> Ready:
+        samples, rate = clip.pcm()
+        sound = alike(Sound(samples[:, None].astype(np.float64) / 32768.0, rate), self._arena.sample_rate, 1)
+        own = loudness(sound)
+        if not np.isfinite(own) or sound.seconds < MIN_SECONDS:
+            raise UserError("The recording is silent or shorter than half a second.", code="no_sound")
+        gain = min(self._arena.loudness_lufs - own, CEILING_DBTP - true_peak(sound))  # never clipped
+        sound = amplified(sound, gain)
+        return keep_sound(sound, system.name, item.name, len(sound.samples), self._media_root)
+
+
+def cannot_speak() -> UserError:
+    """The sentence for a system that failed; it names none."""
+    return UserError(
+        "One of the two systems could not speak this text; change the text or choose another voice.",
+        status=422,
+        code=CANNOT_SPEAK,
+        param="text",
+    )
