@@ -110,8 +110,9 @@ def _exclusions(content: dict[str, Any], excluded: int) -> str:
     ]
     if out["flagged_raters"]:
         kinds = listed([f"{kind.replace('_', ' ')}: {count}" for kind, count in out["flags"].items()])
-        verb = "were counted although flagged" if out["flagged_counted"] else "were left out because of flags"
-        said.append(f"{_count(out['flagged_raters'], 'listener')} {verb} ({kinds}).")
+        number = out["flagged_raters"]
+        what = "counted although flagged" if out["flagged_counted"] else "left out because of flags"
+        said.append(f"{_count(number, 'listener')} {_was(number)} {what} ({kinds}).")
     for question in content["questions"]:
         if question["kind"] == "mushra":
             gone = len({one["rater"] for one in question["screened"]})

@@ -68,6 +68,7 @@ def mushra_results(ballots: Sequence[Ballot], permutations: int) -> dict[str, An
         "systems": names,
         "standings": [{**_plain(asdict(row)), **_whiskers(scores, row.system)} for row in found],
         "roles": {system: role for role, system in roles.items()},
+        "answers": len(kept),
         "raters": len({ballot.rater for ballot in kept}),
         "screened": [{"rater": one.rater, "rule": one.rule, "share": round(one.share, 4)} for one in screened],
         "outliers": len(far),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 CERTAIN = 0.975  # one side of a 95 % interval
+AT_LEAST = "at least 97.5 % certain"
 MOST_CLAUSES = 6
 
 
@@ -37,14 +38,12 @@ def order_sentences(names: Sequence[str], above: Any, groups: Sequence[Sequence[
         [j for j in range(n) if above[i][j] >= CERTAIN and of_group[names[i]] == of_group[names[j]]] for i in range(n)
     ]
     if all(i + 1 in sure[i] for i in range(n - 1)):
-        return [*said, f"Established, each step at least {CERTAIN:.1%} certain: {' above '.join(names)}."]
+        return [*said, f"Established, each step {AT_LEAST}: {' above '.join(names)}."]
     clauses = _merged([(names[i], [names[j] for j in sure[i]]) for i in range(n) if sure[i]], "above")
     open_pairs = [
         (names[i], names[j]) for i in range(n) for j in range(i + 1, n) if j not in sure[i] and i not in sure[j]
     ]
-    said.append(
-        f"Established (at least {CERTAIN:.1%} certain): {clauses}." if clauses else "No difference is established yet."
-    )
+    said.append(f"Established ({AT_LEAST}): {clauses}." if clauses else "No difference is established yet.")
     if open_pairs:
         said.append(_open(open_pairs))
     return said

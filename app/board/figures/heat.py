@@ -6,7 +6,7 @@ from typing import Any
 
 from app.board.figures.svg import Drawing, name_room
 
-CELL = 44.0
+CELL = 64.0
 READABLE = 30.0  # px; in smaller cells the numbers are left to the pointer
 
 

@@ -119,7 +119,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 def name_room(names: Sequence[str], width: float) -> float:
     """Room for a column of names: what the longest needs, up to a third of the figure."""
-    return min(max((len(name) for name in names), default=0) * CHARACTER + 14, max(0.34 * width, 96))
+    return min(max((len(name) for name in names), default=0) * CHARACTER + 22, max(0.34 * width, 96))
 
 
 def _printable(words: str) -> str:

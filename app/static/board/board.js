@@ -5,7 +5,7 @@ import { address, shown, source } from './address.js';
 import { follow, frame } from './figures.js';
 import { filters, leftOut } from './filters.js';
 import { published, standings, tests } from './tables.js';
-import { FIGURES, KINDS, METHODS, counted } from './words.js';
+import { FIGURES, KINDS, METHODS, capital, counted } from './words.js';
 
 const LOOK_MS = 700; // with the server's quarter of a second, a vote is seen well within two seconds
 const main = document.getElementById('main');
@@ -83,7 +83,7 @@ function tabs() {
     make('a', {
       href: address({ question: one.id }), id: `question-${at}`, 'aria-current': one === now ? 'page' : null,
       onclick: (event) => { if (plain(event)) { event.preventDefault(); go({ question: one.id }, `question-${at}`); } },
-    }, one.name, make('small', {}, KINDS[one.kind]))));
+    }, capital(one.name), make('small', {}, KINDS[one.kind]))));
 }
 
 const plain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.button);

@@ -18,11 +18,15 @@ export function frame(question, { name, title, caption, wide }, path) {
   return { figure, drawn, draw: () => draw(drawn, question, name, path) };
 }
 
-async function draw(place, question, name, path, get = fetch) {
+async function draw(place, question, name, path) {
   const width = Math.min(1100, Math.max(280, Math.floor(place.clientWidth)));
-  const response = await get(path({ question: question.id, figure: name, width, page: 1 }));
-  if (!response.ok) return;
-  const svg = new DOMParser().parseFromString(await response.text(), 'image/svg+xml').documentElement;
+  const response = await fetch(path({ question: question.id, figure: name, width, page: 1 }));
+  if (response.ok) put(place, await response.text());
+}
+
+/** Put a figure's SVG into the page; its colours come from the page's sheets. */
+export function put(place, text) {
+  const svg = new DOMParser().parseFromString(text, 'image/svg+xml').documentElement;
   if (svg.nodeName === 'svg') place.replaceChildren(document.importNode(svg, true));
 }
 

@@ -1,7 +1,7 @@
 /** Tables of results, one for each kind of question. */
 
 import { make } from '../study/dom.js';
-import { counted, interval, number, percent } from './words.js';
+import { capital, counted, interval, number, percent } from './words.js';
 
 /** A table that scrolls in itself; the first column is the row's head unless it is a rank. */
 export function table(id, label, heads, rows) {
@@ -37,7 +37,7 @@ function pairRows(question) {
     head('Fixed point', 'Equation 9 of the CALM paper'),
   ];
   const rows = question.standings.map((row) => [
-    row.rank, row.system, make('b', {}, number(row.elo)), make('span', { class: 'soft' }, interval(row.low, row.high)),
+    row.rank, row.system, make('strong', {}, number(row.elo)), make('span', { class: 'soft' }, interval(row.low, row.high)),
     row.rank_low === row.rank_high ? row.rank_low : `${row.rank_low} – ${row.rank_high}`, percent(row.best),
     row.votes, row.wins, row.ties, row.losses, ...(bad ? [row.both_bad] : []), number(row.paper_elo),
   ]);
@@ -47,14 +47,14 @@ function pairRows(question) {
 function opinionRows(question) {
   const heads = [SYSTEM, head('MOS'), head('95 % interval'), head('Ratings'), head('Raters')];
   return [heads, question.standings.map((row) => [
-    row.system, make('b', {}, number(row.mean, 2)), interval(row.ci_low, row.ci_high, 2), row.ratings, row.raters,
+    row.system, make('strong', {}, number(row.mean, 2)), interval(row.ci_low, row.ci_high, 2), row.ratings, row.raters,
   ]), 'mean'];
 }
 
 function gradeRows(question) {
   const heads = [SYSTEM, head('Median'), head('Quartiles'), head('Mean'), head('95 % interval'), head('Ratings')];
   return [heads, question.standings.map((row) => [
-    row.system, make('b', {}, number(row.median, 1)), interval(row.q1, row.q3, 1), number(row.mean, 1),
+    row.system, make('strong', {}, number(row.median, 1)), interval(row.q1, row.q3, 1), number(row.mean, 1),
     interval(row.ci_low, row.ci_high, 1), row.ratings,
   ]), 'mean'];
 }
@@ -79,7 +79,8 @@ export function published(question) {
     make('h2', {}, 'Published in the paper'),
     make('p', { class: 'soft' },
       `${question.published[0].source}. Other systems, other listeners and another zero: compare differences within a table, not numbers across tables.`),
-    question.published.map((each, at) => make('div', {}, make('h3', {}, each.table),
-      table(`published-${at}`, each.table, heads, each.rows.map((row) =>
-        ({ cells: [row.system, number(row.elo), interval(row.low, row.high)] }))))))];
+    make('div', { class: 'tables' }, question.published.map((each, at) =>
+      make('div', {}, make('h3', {}, capital(each.table)),
+        table(`published-${at}`, each.table, heads, each.rows.map((row) =>
+          ({ cells: [row.system, number(row.elo), interval(row.low, row.high)] })))))))];
 }

@@ -40,9 +40,10 @@ export const METHODS = {
   ],
 };
 
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 export const number = (value, digits = 0) => (value === null || value === undefined ? '–' : value.toFixed(digits));
 export const interval = (low, high, digits = 0) =>
   (low === null || low === undefined ? '–' : `${number(low, digits)} – ${number(high, digits)}`);
 export const counted = (count, one, many = `${one}s`) => `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 export const percent = (share) =>
-  (share > 0 && share < 0.001 ? '< 0.1 %' : share < 1 && share > 0.999 ? '> 99.9 %' : `${(100 * share).toFixed(1)} %`);
+  (share < 0.001 ? '< 0.1 %' : share > 0.999 ? '> 99.9 %' : `${(100 * share).toFixed(1)} %`);
