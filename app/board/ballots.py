@@ -12,6 +12,7 @@ from sqlalchemy import and_, false, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from app.db import study_models as rows
+from app.db.models import now
 
 Kind = Literal["pairs", "mos", "mushra"]
 OVERLAP = timedelta(minutes=10)  # answers may be committed in another order than they were given
@@ -58,7 +59,8 @@ class Ballots:
 
     def refresh(self, session: Session) -> None:
         """Take in what is new; everything anew where counting shows that something older has come or gone."""
-        since = self._newest - OVERLAP if self._newest else None
+        # an answer from the future, of a clock that was wrong, does not hide those that come now
+        since = min(self._newest, now()) - OVERLAP if self._newest else None
         self._take_in(session, since)
         if since and len(self._known) != _stored(session):
             self.counted, self._known, self._newest = [], set(), None

@@ -15,7 +15,7 @@ KINDS = {
 }
 CHECKS = {
     "woods": "Before the trials a headphone check by antiphase tones (Woods et al. 2017) was made.",
-    "huggins": "Before the trials a headphone check by Huggins pitch (Milne et al. 2021) was made.",
+    "huggins": "Before the trials a headphone check by Huggins pitch (Milne et al. 2020) was made.",
 }
 PHASES: tuple[tuple[Literal["training", "trap", "gold"], str], ...] = (
     ("training", "training items, not counted"),
@@ -25,7 +25,7 @@ PHASES: tuple[tuple[Literal["training", "trap", "gold"], str], ...] = (
 STATISTICS = {
     "pairs": (
         "Ratings are those of a Bayesian Bradley-Terry model with ties (Rao and Kupper 1967), sampled by Gibbs with "
-        "the latent variables of Caron and Doucet (2012) in four chains of which R-hat is at most 1.01; Elo points are "
+        "the latent variables of Caron and Doucet (2010) in four chains of which R-hat is at most 1.01; Elo points are "
         "centred on 2000, and intervals are equal-tailed 95 % credible intervals. An order of two systems is called "
         "established where its posterior probability is at least 97.5 %. The fixed point of equations 9 and 10 of the "
         "CALM paper (Rouard et al. 2025) is given beside it."
@@ -97,7 +97,9 @@ def _raters(protocol: Protocol) -> str:
     said += f" ({groups})" if groups else ""
     said += f"; {_count(finished, 'session')} of {sum(protocol.sessions.values())} came to the end."
     if protocol.first and protocol.last:
-        said += f" Answers were given from {_day(protocol.first)} to {_day(protocol.last)} (UTC)."
+        first, last = _day(protocol.first), _day(protocol.last)
+        said += f" Answers were given on {first}" if first == last else f" Answers were given from {first} to {last}"
+        said += " (UTC)."
     return said
 
 

@@ -29,7 +29,7 @@ from app.errors import UserError
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.2
 WATCHED_SECONDS = 30.0  # a view that nobody has asked for since is not kept up to date
 IDLE_SECONDS = 60.0  # then the thread ends; the next request starts another
 PATIENCE_SECONDS = 20.0

@@ -133,7 +133,7 @@ class Crowd:
 
 
 def pairs(
-    count: int, seed: int = 0, systems: tuple[str, ...] = NAMES, raters: int = 20, step: float = 300
+    count: int, seed: int = 0, systems: tuple[str, ...] = NAMES, raters: int = 20, step: float = 60
 ) -> list[Answered]:
     """Votes of listeners who like earlier names better, with ties."""
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ import { filters, leftOut } from './filters.js';
 import { published, standings, tests } from './tables.js';
 import { FIGURES, KINDS, METHODS, capital, counted } from './words.js';
 
-const LOOK_MS = 700; // with the server's quarter of a second, a vote is seen well within two seconds
+const LOOK_MS = 500; // with the server's own look every 200 ms, a vote is seen well within two seconds
 const main = document.getElementById('main');
 const live = document.getElementById('live');
 let tag = '';
