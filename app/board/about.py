@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import study_models as rows
+from app.errors import UserError
 from app.studies.schema import parse_study
 
 
@@ -41,13 +42,20 @@ class Catalogue:
     def _about(self, session: Session, slug: str, state: str, version: str, language: str) -> About:
         key = f"{version} {state}"
         if key not in self._read:
-            study = parse_study(session.get_one(rows.StudyVersion, version).yaml)
-            judged = study.judged()
-            self._read[key] = About(
-                slug,
-                study.title.get(language) or slug,
-                state,
-                {one.name: one.question.get(language) for one in judged},
-                {one.name: tuple(label.get(language) for label in one.labels or ()) for one in judged},
-            )
+            self._read[key] = _read(slug, state, session.get_one(rows.StudyVersion, version).yaml, language)
         return self._read[key]
+
+
+def _read(slug: str, state: str, yaml: str, language: str) -> About:
+    try:
+        study = parse_study(yaml)
+    except UserError:  # of an older or newer schema: its votes count all the same, under its name in the address bar
+        return About(slug, slug, state, {}, {})
+    judged = study.judged()
+    return About(
+        slug,
+        study.title.get(language) or slug,
+        state,
+        {one.name: one.question.get(language) for one in judged},
+        {one.name: tuple(label.get(language) for label in one.labels or ()) for one in judged},
+    )

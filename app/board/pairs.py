@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from app.board.ballots import Ballot
-from app.board.sentences import CERTAIN, order_sentences
+from app.board.sentences import order_sentences
 from evaluation.bradley_terry import NotConverged, RatingPosterior, VoteTable, fixed_point, from_records, gibbs
 from evaluation.bradley_terry.gibbs import USUAL_PRIOR, PairCounts, Sampler
 from evaluation.records import Comparison
@@ -59,7 +59,6 @@ def pair_results(ballots: Sequence[Ballot]) -> dict[str, Any]:
         "failure": failure,
         "over_time": over_time(table.systems, votes, [ballot.at for ballot in ordered], (rating, low, high), order),
         "sentences": order_sentences(names, above, groups, int(table.votes)),
-        "certain": CERTAIN,
     }
 
 

@@ -24,19 +24,10 @@ def opinion_results(ballots: Sequence[Ballot]) -> dict[str, Any]:
     scores = _frame(ballots)
     found = mean_opinions(scores)
     tests = [_test(test) for test in paired_tests(scores)]
-    spread = scores.groupby("system", observed=True)["score"]
-    values = sorted({float(score) for score in scores["score"]})
-    shares = {str(name): group.value_counts(normalize=True).to_dict() for name, group in spread}
     names = [row.system for row in found]
     return {
         "systems": names,
-        "standings": [
-            {
-                **_plain(asdict(row)),
-                "shares": [{"score": value, "share": round(shares[row.system].get(value, 0.0), 4)} for value in values],
-            }
-            for row in found
-        ],
+        "standings": [_plain(asdict(row)) for row in found],
         "alpha": _number(krippendorff_alpha(ratings_matrix(scores))),
         "tests": tests,
         "sentences": difference_sentences(names, tests),
@@ -67,7 +58,6 @@ def mushra_results(ballots: Sequence[Ballot], permutations: int) -> dict[str, An
     return {
         "systems": names,
         "standings": [{**_plain(asdict(row)), **_whiskers(scores, row.system)} for row in found],
-        "roles": {system: role for role, system in roles.items()},
         "answers": len(kept),
         "raters": len({ballot.rater for ballot in kept}),
         "screened": [{"rater": one.rater, "rule": one.rule, "share": round(one.share, 4)} for one in screened],

@@ -9,6 +9,8 @@ import pytest
 
 from tests.board.conftest import Place
 from tests.board.crowd import NAMES, Answered, pairs, scores
+from tests.studies.making import Clock
+from tests.studies.rater import Rater
 
 SEVEN = (*NAMES, "anchor-7k", "anchor-3.5k")
 
@@ -41,6 +43,30 @@ def test_an_unchanged_view_is_not_sent_again_and_a_vote_is_seen(place: Place, cl
         assert time.monotonic() - began < 30, "the vote does not arrive"
         time.sleep(0.05)
     assert board(client)["questions"][0]["answers"] == 51
+
+
+def test_a_vote_through_the_participants_interface_is_counted(place: Place, client: httpx.Client) -> None:
+    changes = {"minimum_seconds": 0.0, "ties": True}
+    place.crowd("pairwise", "preference", **changes)
+    assert board(client)["questions"] == []
+    rater = Rater(client, "preference", Clock())
+    rater.begin()
+    votes = 0
+    while rater.state["step"] == "trial":
+        time.sleep(0.15)  # what is said to be heard has to fit into the time that passed for the server
+        heard = dict.fromkeys(rater.ballot()["listened"], 0.05)
+        assert rater.vote(listened=heard).status_code == 200
+        votes += 1
+    assert votes > 0
+    began = time.monotonic()
+    while not (found := board(client)["questions"]) or found[0]["answers"] < votes:
+        assert time.monotonic() - began < 30, "the votes do not arrive"
+        time.sleep(0.05)
+    assert (
+        sum(row["wins"] for row in found[0]["standings"])
+        == votes
+        == sum(row["losses"] for row in found[0]["standings"])
+    )
 
 
 def test_votes_go_on_while_results_are_asked_for(place: Place, client: httpx.Client) -> None:
