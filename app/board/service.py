@@ -68,9 +68,10 @@ class View:
 
 @dataclass
 class _Wanted:
-    """A view that is asked for."""
+    """A view that is asked for; all that was committed at `right_at` is in it."""
 
     asked_at: float
+    right_at: float = float("-inf")
     view: View | None = None
     error: UserError | None = None
     seen: str = ""
@@ -110,13 +111,14 @@ class Board:
         Raises:
             UserError: 503 when the results do not come in time, or the database does not answer.
         """
-        before = self._now() if fresh else ""
+        called_at = time.monotonic()
         wanted = self._want(filters)
-        if fresh and wanted.seen != before:
+        if fresh:
             self._wake.set()
-        end = time.monotonic() + patience_seconds
+        end = called_at + patience_seconds
         with wanted.lock:
-            while wanted.view is None or (fresh and wanted.seen != before):
+            wanted.error = None  # of an earlier call; this one may go well
+            while wanted.view is None or (fresh and wanted.right_at < called_at):
                 if wanted.error is not None and wanted.view is None:
                     raise wanted.error
                 left = end - time.monotonic()
@@ -128,8 +130,6 @@ class Board:
                     )
                 wanted.lock.wait(min(left, LOOK_SECONDS))
                 wanted.asked_at = time.monotonic()
-                if fresh:
-                    before = self._now()  # it may hold more by now, which is as fresh
             return wanted.view
 
     def peek(self, filters: Filters) -> View | None:
@@ -148,10 +148,6 @@ class Board:
         if thread is not None:
             thread.join(PATIENCE_SECONDS)
         self._waiters.shutdown(wait=False, cancel_futures=True)
-
-    def _now(self) -> str:
-        with self._database.read() as session:
-            return stamp(session)
 
     def _want(self, filters: Filters) -> _Wanted:
         with self._lock:
@@ -193,6 +189,7 @@ class Board:
 
     def _look(self) -> None:
         """Read what is new, and make the views that are behind."""
+        began = time.monotonic()
         with self._database.read() as session:
             now = stamp(session)
             if now != self._loaded:
@@ -202,15 +199,15 @@ class Board:
                 self._loaded = now
         with self._lock:
             recent = time.monotonic() - WATCHED_SECONDS
-            behind = [
+            watched = [
                 (filters, one)
                 for filters, one in reversed(self._wanted.items())
-                if one.seen != now and (one.asked_at > recent or one.view is None)
+                if one.view is None or one.asked_at > recent
             ]
-        for filters, wanted in behind:
-            view = self._make(filters, now)
+        for filters, wanted in watched:
+            view = self._make(filters, now) if wanted.seen != now else wanted.view
             with wanted.lock:
-                wanted.view, wanted.seen, wanted.error = view, now, None
+                wanted.view, wanted.seen, wanted.right_at, wanted.error = view, now, began, None
                 wanted.lock.notify_all()
 
     def _fail(self, error: Exception) -> None:
