@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.board.figures.svg import LINE, Drawing, name_room
+from app.board.figures.svg import LINE, WIDE, Drawing, Rows
 
 BANDS = ("Bad", "Poor", "Fair", "Good", "Excellent")
-WIDE = 560.0
 
 
 def boxes(question: dict[str, Any], width: float) -> Drawing:
     """Grades from 0 to 100 over the five bands of ITU-R BS.1534-3."""
     rows = question["standings"]
-    left, right = name_room([row["system"] for row in rows], width), 110.0 if width >= WIDE else 16.0
-    height = 26 + LINE * max(len(rows), 1) + 30
+    lines = Rows.of([row["system"] for row in rows], width)
+    left, right = lines.left, 110.0 if width >= WIDE else 16.0
+    height = 26 + lines.height * max(len(rows), 1) + 30
     drawing = Drawing(width, height, f"MUSHRA grades: {question['name']}")
 
     def place(score: float) -> float:
@@ -29,9 +29,9 @@ def boxes(question: dict[str, Any], width: float) -> Drawing:
         drawing.line(place(score), 22, place(score), bottom, "grid")
         drawing.text(place(score), bottom + 17, str(score), "tick", "middle")
     for at, row in enumerate(rows):
-        y = 26 + LINE * (at + 0.5) - 2
+        y = 24 + lines.height * (at + 1) - LINE / 2
         told = f"{row['system']}: median {row['median']:.0f}, quartiles {row['q1']:.0f} and {row['q3']:.0f}"
-        drawing.name(0, y + 5, row["system"], left - 8)
+        lines.name(drawing, y, row["system"])
         drawing.line(place(row["whisker_low"]), y, place(row["whisker_high"]), y, "whisker")
         for end in ("whisker_low", "whisker_high"):
             drawing.line(place(row[end]), y - 5, place(row[end]), y + 5, "whisker")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.board.figures.svg import LINE, Drawing, name_room
-
-WIDE = 560.0
+from app.board.figures.svg import LINE, WIDE, Drawing, Rows
 
 
 def opinions(question: dict[str, Any], width: float) -> Drawing:
     """MOS with 95 % intervals, on the whole scale."""
     rows, labels = question["standings"], question["labels"]
     top_score = max([len(labels), 5 if not labels else 0, *(row["mean"] for row in rows)])
-    left, right = name_room([row["system"] for row in rows], width), 130.0 if width >= WIDE else 16.0
-    height = 16 + LINE * len(rows) + 44
+    lines = Rows.of([row["system"] for row in rows], width)
+    left, right = lines.left, 130.0 if width >= WIDE else 16.0
+    height = 16 + lines.height * len(rows) + 44
     drawing = Drawing(width, height, f"Mean opinion scores with 95 % intervals: {question['name']}")
 
     def place(score: float) -> float:
@@ -28,10 +27,10 @@ def opinions(question: dict[str, Any], width: float) -> Drawing:
             anchor = "start" if score == 1 else "end" if score == len(labels) and width < WIDE else "middle"
             drawing.text(place(score), bottom + 33, labels[score - 1], "tick", anchor)
     for at, row in enumerate(rows):
-        y = 16 + LINE * (at + 0.5) - 8
+        y = 8 + lines.height * (at + 1) - LINE / 2
         has = row["ci_low"] is not None
         interval = f", 95 % interval {row['ci_low']:.2f} to {row['ci_high']:.2f}" if has else ""
-        drawing.name(0, y + 5, row["system"], left - 8)
+        lines.name(drawing, y, row["system"])
         drawing.rect(
             left, y - 9, place(row["mean"]) - left, 18, "bar", told=f"{row['system']}: {row['mean']:.2f}{interval}"
         )

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 SHEET = Path(__file__).parents[2] / "static" / "board" / "figures.css"
 CHARACTER = 6.9  # px, about the mean width at the size of labels
 LINE = 34.0  # px from one row of a figure to the next
+WIDE = 560.0  # px; narrower figures leave the numbers to the table
 # of app/static/study/study.css, light; and the series' colours of board.css
 LIGHT = {
     "sheet": "#fffdf8", "ink": "#16262b", "ink-soft": "#55666a", "line": "#ded8ca", "edge": "#857f70",
@@ -120,6 +122,36 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 def name_room(names: Sequence[str], width: float) -> float:
     """Room for a column of names: what the longest needs, up to a third of the figure."""
     return min(max((len(name) for name in names), default=0) * CHARACTER + 22, max(0.34 * width, 96))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a figure: names in a column on the left, or above their rows where that column would cut them.
+
+    Attributes:
+        left: Where the names' column ends, px.
+        height: Of one row, px.
+        stacked: Whether names stand above their rows.
+    """
+
+    left: float
+    height: float
+    stacked: bool
+
+    @classmethod
+    def of(cls, names: Sequence[str], width: float) -> Rows:
+        """Rows for these names in a figure of this width."""
+        longest = max((len(name) for name in names), default=0) * CHARACTER + 22
+        if width < WIDE and longest > name_room(names, width):
+            return cls(12.0, LINE + 16, True)
+        return cls(name_room(names, width), LINE, False)
+
+    def name(self, drawing: Drawing, y: float, words: str, kind: str = "label") -> None:
+        """A row's name; y is the middle of what is drawn in the row."""
+        if self.stacked:
+            drawing.name(0, y - 15, words, drawing.width, kind)
+        else:
+            drawing.name(0, y + 5, words, self.left - 8, kind)
 
 
 def _printable(words: str) -> str:
