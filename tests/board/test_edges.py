@@ -90,3 +90,12 @@ def test_a_study_that_cannot_be_read_keeps_its_votes(database: Database, tmp_pat
         assert Catalogue().all(session)["odd"].title == "odd"
     (question,) = board.view(Filters()).content["questions"]
     assert question["name"] == "odd" and question["answers"] == 1
+
+
+def test_a_narrow_figure_shows_long_names_whole(asked) -> None:
+    names = ("reference", "a-model-with-a-name-of-forty-letters-b", "a-model-with-a-name-of-forty-letters-c")
+    question = asked("pairwise", [Answered("r", "item0", names[1], names[2], "a")], systems=names)
+    for width in (300.0, 358.0, 900.0):
+        drawn = ElementTree.fromstring(FIGURES["pairs"]["forest"](question, width).render())
+        written = {element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")}
+        assert written >= {names[1], names[2]}, f"a name is cut at {width:g} px"
