@@ -40,6 +40,7 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
             services.synthesizer.start_warm_up()
         yield
         services.runs.stop_all()
+        board.close()
         services.database.close()
 
     # FastAPI's own documentation pages fetch their scripts from elsewhere; ours is a page of this server
@@ -56,7 +57,7 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
     install_error_handlers(app)
     app.include_router(api_routes(services))
     app.include_router(media_routes(services))
-    add_studies(app, services.studies, services.database, settings)
+    board = add_studies(app, services.studies, services.database, settings)
     app.include_router(arena_pages())
     if services.arena:
         app.include_router(arena_routes(services.arena))

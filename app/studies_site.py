@@ -15,10 +15,13 @@ from starlette.responses import RedirectResponse
 
 from app.admin_access import AdminAccess
 from app.admin_api import admin_routes
+from app.board.service import Board
+from app.board_api import admin_board_routes, board_routes
 from app.body_limit import BodyLimit
 from app.db import Database, open_from
 from app.error_answers import install_error_handlers
 from app.pages.admin import admin_pages
+from app.pages.leaderboard import leaderboard_pages
 from app.pages.rate import rate_routes
 from app.settings import Settings, load_settings
 from app.studies.service import StudyService
@@ -27,8 +30,12 @@ from app.studies_api import studies_routes
 STATIC = Path(__file__).parent / "static"
 
 
-def add_studies(app: FastAPI, service: StudyService, database: Database, settings: Settings) -> None:
-    """Add the routes and pages of participants and administrators."""
+def add_studies(app: FastAPI, service: StudyService, database: Database, settings: Settings) -> Board:
+    """Add the routes and pages of participants, administrators and the leaderboard.
+
+    Returns:
+        The leaderboard's results, to be closed before the database.
+    """
     owners = settings.admin_owners()
     if owners:  # a Space with `hf_oauth` signs its owner in with Hugging Face
         from gradio.oauth import attach_oauth
@@ -39,6 +46,11 @@ def add_studies(app: FastAPI, service: StudyService, database: Database, setting
     app.include_router(rate_routes())
     app.include_router(admin_routes(access, database, settings))
     app.include_router(admin_pages())
+    board = Board(database)
+    app.include_router(board_routes(board))
+    app.include_router(admin_board_routes(access, board, database))
+    app.include_router(leaderboard_pages())
+    return board
 
 
 def create_studies_app(settings: Settings, database: Database) -> FastAPI:
@@ -47,13 +59,14 @@ def create_studies_app(settings: Settings, database: Database) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        board.close()
         database.close()
 
     app = FastAPI(title="CALM listening tests", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.add_middleware(BodyLimit, max_mb=settings.max_upload_mb + 1, max_study_mb=settings.max_study_mb + 1)
     install_error_handlers(app)
     service = StudyService(database, settings.media_dir, settings.resolved_secret_key())
-    add_studies(app, service, database, settings)
+    board = add_studies(app, service, database, settings)
     app.mount("/ui", StaticFiles(directory=STATIC), name="ui")
     app.add_api_route("/", lambda: RedirectResponse("/rate"), include_in_schema=False)
     return app

@@ -62,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         one.add_argument("slug")
         one.add_argument("--reason", help="for the audit trail")
         one.set_defaults(state={"open": "open", "pause": "paused", "close": "closed"}[state])
+    one = command("report", _report, "a study's methods, results and figures as one HTML page")
+    one.add_argument("slug")
+    one.add_argument("file", type=Path, help="replaced when it is there")
     one = command("duplicate", _duplicate, "copy a study under another name, without its listeners")
     one.add_argument("slug")
     one.add_argument("new_slug")
@@ -223,6 +226,17 @@ def _state(options: argparse.Namespace) -> None:
     finally:
         database.close()
     print(f"{options.slug}: {before} -> {options.state}")
+
+
+def _report(options: argparse.Namespace) -> None:
+    from app.board.report import write_report
+
+    _, database = _records()
+    try:
+        write_report(database, options.slug, options.file)
+    finally:
+        database.close()
+    print(options.file)
 
 
 def _duplicate(options: argparse.Namespace) -> None:

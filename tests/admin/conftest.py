@@ -15,6 +15,8 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from app.admin_access import AdminAccess
 from app.admin_api import admin_routes
+from app.board.service import Board
+from app.board_api import admin_board_routes
 from app.db import Database, open_records
 from app.pages.admin import admin_pages
 from app.settings import Settings, load_settings
@@ -45,6 +47,8 @@ def office(tmp_path: Path) -> Iterator[Office]:
     site = application(service)
     access = AdminAccess(PASSWORD, "a secret", frozenset({"owner"}))
     site.include_router(admin_routes(access, database, settings))
+    board = Board(database)
+    site.include_router(admin_board_routes(access, board, database))
     site.include_router(admin_pages())
     site.add_middleware(SessionMiddleware, secret_key="of the session")
     server = uvicorn.Server(uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=1))
@@ -57,6 +61,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     server.should_exit = True
     thread.join(10)
     listener.close()
+    board.close()
     database.close()
     assert not thread.is_alive(), "the server did not stop"
 

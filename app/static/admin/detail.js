@@ -1,6 +1,7 @@
 /** One study: its state, progress, results so far, sessions with exclusions, and the audit trail. */
 
 import { make } from '../study/dom.js';
+import { statistics } from './statistics.js';
 import { bar, table } from './tables.js';
 
 const SCALES = { mushra_scores: [0, 100] };
@@ -27,6 +28,7 @@ export async function detail(desk, slug) {
       make('h2', {}, words.results),
       make('p', { class: 'soft' }, study.results.length ? words.resultsNote : words.noResults),
       ...study.results.map((result) => results(desk, result))),
+    statistics(desk, slug, path),
     make('div', { class: 'card' }, make('h2', {}, words.sessions), sessions(desk, study)),
     make('div', { class: 'card' }, make('h2', {}, words.audit),
       !study.audit.length ? make('p', {}, words.noAudit) : table([words.when, words.who, words.what, words.target, words.why], study.audit.map((row) =>

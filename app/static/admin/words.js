@@ -24,6 +24,8 @@ const EN = {
     trap_failed: 'trap missed', gold_failed: 'gold item missed', low_variance: 'answers hardly differ',
     time_limit: 'out of time', headphones_failed: 'no headphones',
   },
+  statistics: 'Statistics', report: 'Download the report', leftOut: 'Left out',
+  statisticsNote: 'As on the leaderboard: full posterior or clustered intervals, without excluded, flagged and screened raters. Follows the votes.',
   noAudit: 'Nothing was changed yet.',
   actions: {
     open: 'opened', paused: 'paused', closed: 'closed', duplicate: 'copied', create: 'added', exclude: 'excluded',
@@ -55,6 +57,8 @@ const FR = {
     trap_failed: 'piège manqué', gold_failed: 'item de contrôle manqué', low_variance: 'réponses presque identiques',
     time_limit: 'temps écoulé', headphones_failed: 'sans casque',
   },
+  statistics: 'Statistiques', report: 'Télécharger le rapport', leftOut: 'Non comptés',
+  statisticsNote: 'Comme au classement : loi a posteriori complète ou intervalles groupés, sans les participants exclus, signalés ou écartés. Suit les votes.',
   noAudit: "Rien n'a encore été modifié.",
   actions: {
     open: 'ouverte', paused: 'suspendue', closed: 'close', duplicate: 'copiée', create: 'ajoutée', exclude: 'exclu',
