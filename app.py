@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from app.errors import UserError
@@ -23,12 +24,13 @@ def main(arguments: list[str] | None = None) -> int:
         settings = load_settings(host=options.host, port=options.port)
         services = build_services(settings)
         listener = listen(settings.host, settings.port)
-        add_bundled_studies(services.database, settings.media_dir)
 
         # after the settings, which set what gradio reads when it is imported
         from app.server import create_app, serve
 
-        serve(create_app(services), listener, share=options.share)
+        app = create_app(services)
+        add_bundled_studies(services.database, settings.media_dir)  # beside the page, which does not wait for it
+        serve(app, listener, share=options.share)
     except UserError as error:
         print(error.message, file=sys.stderr)
         return 2
@@ -36,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"The app cannot start: {error}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # Ctrl-C is how one stops it; the server has shut down in order by now
-        return 0
+        sys.stderr.flush()
+        os._exit(0)  # taking Python down under threads that compute would abort the process instead
     return 0
 
 

@@ -94,7 +94,7 @@ def stamp(session: Session) -> str:
 
 
 def read_raters(session: Session) -> Raters:
-    """Exclusions and flags as they are now."""
+    """Exclusions and flags as they are now; a session that ended at its time limit is no cause for doubt."""
     excluded = session.execute(
         select(rows.Rater.id, rows.Rater.excluded_reason).where(rows.Rater.excluded_at.is_not(None))
     )
@@ -102,7 +102,7 @@ def read_raters(session: Session) -> Raters:
     query = select(rows.RaterSession.rater_id, rows.Flag.kind).join(
         rows.RaterSession, rows.RaterSession.id == rows.Flag.session_id
     )
-    for rater, kind in session.execute(query.distinct()):
+    for rater, kind in session.execute(query.where(rows.Flag.kind != "time_limit").distinct()):
         flags[rater].add(kind)
     return Raters(
         {rater: reason or "" for rater, reason in excluded},

@@ -102,7 +102,7 @@ def test_the_server_ends_with_a_page_open(app: App, browser) -> None:
 
 def test_ctrl_c_ends_without_a_complaint(tmp_path: Path) -> None:
     app = App(tmp_path)
-    wait_ready(app.url)
+    assert httpx.get(app.url + "/healthz", timeout=60).status_code in (200, 503)  # while it loads its model
     app.process.send_signal(signal.SIGINT)
     _, rest = app.process.communicate(timeout=60)
     assert app.process.returncode == 0 and "Traceback" not in rest, rest

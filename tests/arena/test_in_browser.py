@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import axe_playwright_python
 import numpy as np
 import pytest
 from sqlalchemy import select
@@ -19,24 +18,11 @@ from app.studies.service import StudyService
 from app.synthesis import Synthesizer
 from tests.arena.conftest import SYSTEMS, Ring, application, serving
 from tests.arena.guest import OPEN, Guest
+from tests.axe import faults_of_access
 from tests.studies.making import Clock
 from tests.studies.participant import LOOKS, Means
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-AXE = (Path(next(iter(axe_playwright_python.__path__))) / "axe.min.js").read_text(encoding="utf-8")
-
-
-def faults_of_access(page) -> list[str]:
-    """What axe-core finds that is serious or critical."""
-    page.evaluate(AXE)
-    # what moves is looked at where it comes to rest
-    page.evaluate(
-        "() => document.getAnimations().forEach((one) => one.effect.getTiming().iterations < 99 && one.finish())"
-    )
-    found = page.evaluate("async () => (await axe.run()).violations")
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found if one["impact"] in ("serious", "critical")
-    ]
 
 
 def rows(ring: Ring, table: type) -> list:

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import axe_playwright_python
 import pytest
 
+from tests.axe import AXE
 from tests.board.conftest import PASSWORD, Place
 from tests.board.crowd import NAMES, Answered, Crowd, pairs, scores
 
 pytestmark = pytest.mark.browser
-AXE = (Path(next(iter(axe_playwright_python.__path__))) / "axe.min.js").read_text(encoding="utf-8")
 SEVEN = (*NAMES, "anchor-7k", "anchor-3.5k")
 LOOKS = {
     "desktop": {"viewport": {"width": 1280, "height": 900}},

@@ -89,6 +89,7 @@ def test_flagged_raters_are_out_until_they_are_asked_for(preference: Crowd, boar
     whole = only(board)
     preference.flag("rater1")
     preference.flag("rater1", "low_variance")
+    preference.flag("rater2", "time_limit")  # came to the end of the time, as one may
     out = board.view(Filters(), fresh=True).content
     assert out["left_out"]["flags"] == {"low_variance": 1, "trap_failed": 1} and out["left_out"]["flagged_raters"] == 1
     assert out["questions"][0]["answers"] == 300 - out["left_out"]["flagged_answers"]
