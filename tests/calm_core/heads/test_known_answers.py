@@ -12,6 +12,8 @@ from calm_core.heads.diffusion import Schedule
 from calm_core.heads.trigflow import NOISE, TrigFlowHead
 from tests.calm_core.tiny import randomise
 
+STEPS = 400
+
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
@@ -41,10 +43,10 @@ def test_a_short_training_finds_the_clouds_of_each_condition(kind: str, steps: i
     draws = generator()
     head = HEADS[kind](2, 2, 64, 2)
     optimizer = torch.optim.Adam(head.parameters(), 3e-3)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, 500)
-    for step in range(500):
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, STEPS)
+    for step in range(STEPS):
         z = torch.eye(2)[torch.randint(0, 2, (256,), generator=draws)]
-        head.at_step(step, 500)
+        head.at_step(step, STEPS)
         optimizer.zero_grad()
         head.loss(z, four_clouds(z, draws), draws).total.backward()
         nn.utils.clip_grad_norm_(head.parameters(), 1.0)
