@@ -73,6 +73,7 @@ class Head(nn.Module):
     num_times: ClassVar[int]
     outputs: ClassVar[int] = 1  # numbers that the network gives for each of the latent's
     default_steps: ClassVar[int] = 1
+    fresh_noise: ClassVar[bool] = False  # whether every step of `sample_from` takes noise of its own
 
     def __init__(self, latent_dim: int, cond_dim: int, channels: int, depth: int):
         super().__init__()
@@ -95,8 +96,8 @@ class Head(nn.Module):
         """Told before each step of how many; heads whose loss changes during training listen."""
 
     def noise_width(self, steps: int | None = None) -> int:
-        """How many Gaussian numbers one sample takes: D, unless steps need noise of their own."""
-        return self.latent_dim
+        """How many Gaussian numbers one sample takes: D, or D for every step."""
+        return self.latent_dim * ((steps or self.default_steps) if self.fresh_noise else 1)
 
     def sample(
         self,

@@ -22,6 +22,7 @@ class ConsistencyHead(TrigFlowHead):
 
     kind: ClassVar[str] = "consistency"
     default_steps: ClassVar[int] = 1
+    fresh_noise: ClassVar[bool] = True
     # Keeps a vanishing tangent from being blown up to length 1.
     tangent_floor: ClassVar[float] = 0.1
     # The consistency term comes in over this many steps, or the first half of a shorter training.
@@ -39,10 +40,6 @@ class ConsistencyHead(TrigFlowHead):
     def at_step(self, step: int, steps: int) -> None:
         """Bring in the consistency term linearly; at first the loss is TrigFlow's velocity matching."""
         self.share = min(1.0, step / max(1, min(self.warmup_steps, steps // 2)))
-
-    def noise_width(self, steps: int | None = None) -> int:
-        """Fresh noise for every step."""
-        return self.latent_dim * (steps or self.default_steps)
 
     def answer(self, z: Tensor, x: Tensor, t: Tensor) -> Tensor:
         """f(x, t): the data [N, D] that x [N, D] at times t [N, 1] belongs to."""

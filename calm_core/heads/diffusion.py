@@ -63,17 +63,15 @@ class DiffusionHead(Head):
     num_times: ClassVar[int] = 1
     outputs: ClassVar[int] = 2
     default_steps: ClassVar[int] = 100
+    fresh_noise: ClassVar[bool] = True
     training_steps: ClassVar[int] = 1000
-    schedule: ClassVar[Schedule] = Schedule.cosine(1000)
-
-    def noise_width(self, steps: int | None = None) -> int:
-        """Noise to start from and for every step but the last."""
-        return self.latent_dim * (steps or self.default_steps)
+    schedule: ClassVar[Schedule] = Schedule.cosine(training_steps)
 
     def sample_from(self, z: Tensor, noise: Tensor, steps: int | None = None) -> Tensor:
         """Remove the noise in `steps` of the schedule's steps, evenly spaced, each with noise of its own."""
         count = steps or self.default_steps
-        used = torch.linspace(0, self.training_steps - 1, count).round().long() if count > 1 else torch.tensor([999])
+        last = self.training_steps - 1
+        used = torch.linspace(0, last, count).round().long() if count > 1 else torch.tensor([last])
         schedule = Schedule(self.schedule.abar[used])
         fresh = noise.split(self.latent_dim, dim=-1)
         x = fresh[0]
