@@ -11,6 +11,7 @@ import hashlib
 import random
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'])")
@@ -165,22 +166,26 @@ def corpus_sentences(
     Returns:
         `(training, held_out)`: two lists without a text in common.
     """
+    found = fortune_sentences(fortunes)
+    random.Random(seed).shuffle(found)
+    generated = generated_sentences(seed + 1, plain_words(word_list))
+    training, held_out = split_texts(chain(found[: count // 2], generated), count, excluded, held_out_per_mille)
+    random.Random(seed + 2).shuffle(training)
+    return training, held_out
+
+
+def split_texts(
+    source: Iterable[str], count: int, excluded: Iterable[str], held_out_per_mille: int
+) -> tuple[list[str], list[str]]:
+    """Take texts from `source`, each once, until `count` are for training; see `corpus_sentences`."""
     taken = {match_key(text) for text in excluded}
     training: list[str] = []
     held_out: list[str] = []
-
-    def place(sentence: str) -> None:
-        key = match_key(sentence)
+    for text in source:
+        if len(training) >= count:
+            break
+        key = match_key(text)
         if key not in taken:
             taken.add(key)
-            (held_out if is_held_out(sentence, held_out_per_mille) else training).append(sentence)
-
-    found = fortune_sentences(fortunes)
-    random.Random(seed).shuffle(found)
-    for sentence in found[: count // 2]:
-        place(sentence)
-    source = generated_sentences(seed + 1, plain_words(word_list))
-    while len(training) < count:
-        place(next(source))
-    random.Random(seed + 2).shuffle(training)
+            (held_out if is_held_out(text, held_out_per_mille) else training).append(text)
     return training, held_out

@@ -1,7 +1,7 @@
 """Read a speech corpus made by `calm synthesize`: manifest rows, audio, random crops."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from calm_core.errors import InputError
 
 @dataclass(frozen=True)
 class Row:
-    """One utterance of a manifest; `start` and `samples` count samples in the shard, phone ends are seconds."""
+    """One utterance of a manifest; `start` and `samples` count samples in the shard, times are seconds."""
 
     id: str
     split: str
@@ -24,6 +24,7 @@ class Row:
     start: int
     samples: int
     phones: list[tuple[str, float]]
+    words: list[tuple[str, float, float]] = field(default_factory=list)
 
 
 class Corpus:

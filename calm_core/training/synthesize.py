@@ -3,8 +3,8 @@
     recipe -> texts, speakers -> jobs (one text, one flite voice, a few speakers) -> shards -> manifest.jsonl
 
 Each shard is written by one process, whole or not at all, so a run that was stopped goes on where it was.
-A manifest row is one utterance: `id, split, speaker, text, shard, start, samples, phones`; `start` and `samples`
-count samples in the shard, `phones` lists `[phone, end in seconds]`.
+A manifest row is one utterance: `id, split, speaker, text, shard, start, samples, phones, words`; `start` and `samples`
+count samples in the shard, `phones` lists `[phone, end in seconds]`, `words` `[word, start, end]`.
 """
 
 import json
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import soundfile as sf
@@ -22,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from calm_core.config import describe
 from calm_core.errors import InputError
-from calm_core.training.corpus_text import corpus_sentences
+from calm_core.training.corpus_text import corpus_sentences, split_texts
 from calm_core.training.recipes import read_values
 from calm_core.training.speakers import (
     FLITE_RATE,
@@ -33,6 +34,8 @@ from calm_core.training.speakers import (
     read_with_flite,
     revoice,
 )
+from calm_core.training.stories import stories
+from calm_core.training.word_times import word_times
 
 CORPUS_RATE = 24_000
 
@@ -43,7 +46,9 @@ class CorpusRecipe(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     folder: Path
+    kind: Literal["sentences", "stories"] = "sentences"
     texts: int = Field(ge=8, description="training texts; each is read by one flite voice")
+    story_words: tuple[int, int] = Field((95, 115), description="fewest and most words of a text of stories")
     voices_per_text: int = Field(2, ge=1, description="speakers that each reading is turned into")
     speakers_per_voice: int = Field(30, ge=1)
     held_out_speakers: int = Field(20, ge=2)
@@ -85,9 +90,13 @@ def load_recipe(path: Path, overrides: list[str]) -> CorpusRecipe:
 def plan(recipe: CorpusRecipe) -> tuple[list[Job], list[Speaker]]:
     """All jobs of a recipe in a fixed order, and every speaker: the same recipe always gives the same plan."""
     excluded = recipe.excluded_texts.read_text(encoding="utf-8").splitlines() if recipe.excluded_texts else []
-    training_texts, held_out_texts = corpus_sentences(
-        recipe.texts, recipe.seed, recipe.fortunes, recipe.word_list, excluded, recipe.held_out_per_mille
-    )
+    if recipe.kind == "stories":
+        told = stories(recipe.seed, *recipe.story_words)
+        training_texts, held_out_texts = split_texts(told, recipe.texts, excluded, recipe.held_out_per_mille)
+    else:
+        training_texts, held_out_texts = corpus_sentences(
+            recipe.texts, recipe.seed, recipe.fortunes, recipe.word_list, excluded, recipe.held_out_per_mille
+        )
     training, held_out = make_speakers(recipe.speakers_per_voice, recipe.held_out_speakers, recipe.seed)
     rng = np.random.default_rng(recipe.seed + 3)
     of_voice = {voice: [s for s in training if s.base == voice] for voice in FLITE_VOICES}
@@ -138,15 +147,21 @@ def utterances(job: Job, recipe: CorpusRecipe) -> Iterator[tuple[dict[str, objec
     for speaker in job.speakers:
         voiced = samples if speaker.is_original or world is None else revoice(world, speaker)
         audio = normalise_loudness(soxr.resample(voiced, FLITE_RATE, CORPUS_RATE), recipe.loudness_lufs)
-        row = {
+        row: dict[str, Any] = {
             "id": f"{job.key}-{speaker.name}",
             "split": job.split,
             "speaker": speaker.name,
             "text": job.text,
             "samples": len(audio),
-            "phones": [[phone, round(min(end / speaker.rate, len(audio) / CORPUS_RATE), 4)] for phone, end in phones],
+            "phones": _slower(phones, speaker, len(audio)),
         }
+        row["words"] = word_times(job.text, row["phones"])
         yield row, audio
+
+
+def _slower(phones: list[tuple[str, float]], speaker: Speaker, samples: int) -> list[tuple[str, float]]:
+    """Phones with their ends at the speaker's rate."""
+    return [(phone, round(min(end / speaker.rate, samples / CORPUS_RATE), 4)) for phone, end in phones]
 
 
 def write_shard(task: tuple[int, list[Job], CorpusRecipe]) -> tuple[int, int, float]:
@@ -178,7 +193,7 @@ def synthesize(recipe: CorpusRecipe) -> dict[str, float]:
         InputError: The text sources are not installed.
     """
     for source, package in ((recipe.fortunes, "fortunes"), (recipe.word_list, "wamerican")):
-        if not source.exists():
+        if recipe.kind == "sentences" and not source.exists():
             raise InputError(f"{source} is missing; install it (on Debian: apt-get install {package}) or set its path.")
     recipe.folder.mkdir(parents=True, exist_ok=True)
     jobs, speakers = plan(recipe)

@@ -1,0 +1,74 @@
+"""The configuration of models: strict, so that a typo in a YAML file is an error that names the key.
+
+Two kinds of file are read: our own (`models`) and those that the pocket-tts package ships (`pocket`), which
+`PocketConfig.to_model` turns into ours.
+"""
+
+from calm_core.config.base import StrictModel, describe
+from calm_core.config.codecs import (
+    CodecConfig,
+    CodecTransformerConfig,
+    LatentProjectionConfig,
+    RVQConfig,
+    SEANetConfig,
+    SpectralConfig,
+    VAEConfig,
+)
+from calm_core.config.conditioners import AlignedTextConfig, PrefixTextConfig, TextConfig, VoiceConfig
+from calm_core.config.language_model import (
+    AnyHeadConfig,
+    BackboneConfig,
+    ContinuationSamplingConfig,
+    DelayConfig,
+    HeadConfig,
+    RQTransformerConfig,
+    SamplingConfig,
+    ShortContextConfig,
+    TextStreamConfig,
+)
+from calm_core.config.models import CodecModelConfig, ContinuationModelConfig, ModelCard, ModelConfig, TTSModelConfig
+from calm_core.config.pocket import (
+    PocketBackboneConfig,
+    PocketConfig,
+    PocketFlowConfig,
+    PocketTableConfig,
+    PocketTransformerConfig,
+)
+from calm_core.config.reading import parse_config, read_config
+
+__all__ = [
+    "AlignedTextConfig",
+    "AnyHeadConfig",
+    "BackboneConfig",
+    "CodecConfig",
+    "CodecModelConfig",
+    "CodecTransformerConfig",
+    "ContinuationModelConfig",
+    "ContinuationSamplingConfig",
+    "DelayConfig",
+    "HeadConfig",
+    "LatentProjectionConfig",
+    "ModelCard",
+    "ModelConfig",
+    "PocketBackboneConfig",
+    "PocketConfig",
+    "PocketFlowConfig",
+    "PocketTableConfig",
+    "PocketTransformerConfig",
+    "PrefixTextConfig",
+    "RQTransformerConfig",
+    "RVQConfig",
+    "SEANetConfig",
+    "SamplingConfig",
+    "ShortContextConfig",
+    "SpectralConfig",
+    "StrictModel",
+    "TTSModelConfig",
+    "TextConfig",
+    "TextStreamConfig",
+    "VAEConfig",
+    "VoiceConfig",
+    "describe",
+    "parse_config",
+    "read_config",
+]

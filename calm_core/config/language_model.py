@@ -1,0 +1,99 @@
+"""Backbone, sampler head and how they are sampled."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from calm_core.config.base import StrictModel
+
+
+class BackboneConfig(StrictModel):
+    """The Transformer over frames and what surrounds it."""
+
+    d_model: int
+    num_heads: int
+    num_layers: int
+    dim_feedforward: int
+    max_period: float = 10_000.0
+    attn_dim: int | None = None
+    num_kv_heads: int | None = None
+    # Width of the condition given to the head; d_model itself when None.
+    z_dim: int | None = None
+    # "layer": LayerNorm and a tanh-GELU feed-forward; "rms": RMSNorm, as in the Llama family.
+    norm: Literal["layer", "rms"] = "layer"
+    # "silu" gates the feed-forward: dim_feedforward is then the width of each of its two branches.
+    gating: Literal["none", "silu"] = "none"
+
+
+class ShortContextConfig(StrictModel):
+    """The Transformer over the few last frames, without noise (CALM section 4.2)."""
+
+    num_heads: int
+    num_layers: int
+    dim_feedforward: int
+    # Frames that it hears: K in the paper.
+    frames: int = Field(10, ge=1)
+
+
+class TextStreamConfig(StrictModel):
+    """The inner monologue: words written at the frames where they are spoken."""
+
+    tokenizer: str = "sentencepiece"
+    tokenizer_path: str
+    # Pieces of the tokenizer; the marks PAD and EPAD come on top.
+    n_bins: int
+    # Frames by which the sound comes after its text (160 ms in the paper).
+    delay: int = Field(2, ge=0)
+
+
+class HeadConfig(StrictModel):
+    """A sampler head for latents: its kind in `heads.HEADS` and the size of its network."""
+
+    kind: Literal["lsd", "consistency", "trigflow", "flow_matching", "diffusion", "drifting", "pointwise"] = "lsd"
+    channels: int
+    depth: int
+
+
+class RQTransformerConfig(StrictModel):
+    """The head of the discrete baseline: a Transformer over the codebooks of one frame (Lee et al. 2022)."""
+
+    kind: Literal["rq_transformer"]
+    d_model: int
+    num_heads: int
+    num_layers: int
+    dim_feedforward: int
+
+
+class DelayConfig(StrictModel):
+    """One linear layer a codebook; codebook k comes k frames late (MusicGen, Copet et al. 2023)."""
+
+    kind: Literal["delay"]
+
+
+AnyHeadConfig = Annotated[HeadConfig | RQTransformerConfig | DelayConfig, Field(discriminator="kind")]
+
+
+class SamplingConfig(StrictModel):
+    """Defaults of a model; see `types.SamplingParams`."""
+
+    temperature: float = 0.3
+    steps: int = 1
+    cfg: float = 1.0
+    noise_clamp: float | None = None
+    # The end of speech is where its logit exceeds this.
+    eos_threshold: float = -4.0
+    # The end is ignored on the first frames: before speech begins, some voices trigger it.
+    min_frames: int = 6
+
+
+class ContinuationSamplingConfig(StrictModel):
+    """Defaults of a model that continues sound; see `types.ContinuationParams`."""
+
+    temperature: float = 0.8
+    steps: int = 1
+    text_temperature: float = 0.8
+    # Of discrete heads: codes to choose from; None for all.
+    top_k: int | None = None
+    cfg: float = 1.0

@@ -1,0 +1,71 @@
+"""Whole models."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from calm_core.config.base import StrictModel
+from calm_core.config.codecs import CodecConfig
+from calm_core.config.conditioners import TextConfig, VoiceConfig
+from calm_core.config.language_model import (
+    AnyHeadConfig,
+    BackboneConfig,
+    ContinuationSamplingConfig,
+    HeadConfig,
+    SamplingConfig,
+    ShortContextConfig,
+    TextStreamConfig,
+)
+
+
+class ModelCard(StrictModel):
+    """What the list of models shows."""
+
+    title: str = ""
+    language: str = "en"
+    licence: str = ""
+    parameters: int | None = None
+
+
+class CodecModelConfig(StrictModel):
+    """A codec on its own."""
+
+    task: Literal["codec"]
+    card: ModelCard = ModelCard()
+    codec: CodecConfig
+    weights_path: str | None = None
+
+
+class TTSModelConfig(StrictModel):
+    """A text-to-speech model with its codec."""
+
+    task: Literal["tts"]
+    card: ModelCard = ModelCard()
+    codec: CodecConfig
+    text: TextConfig
+    voice: VoiceConfig = VoiceConfig()
+    backbone: BackboneConfig
+    head: HeadConfig
+    sampling: SamplingConfig = SamplingConfig()
+    # Where the codec's weights are when they are not in the model's own file.
+    codec_weights_path: str | None = None
+    weights_path: str | None = None
+    weights_path_without_voice_cloning: str | None = None
+
+
+class ContinuationModelConfig(StrictModel):
+    """A model that continues sound, over latents or over codes."""
+
+    task: Literal["speech_continuation"]
+    card: ModelCard = ModelCard()
+    codec: CodecConfig
+    backbone: BackboneConfig
+    short_context: ShortContextConfig | None = None
+    head: AnyHeadConfig
+    text: TextStreamConfig | None = None
+    sampling: ContinuationSamplingConfig = ContinuationSamplingConfig()
+    codec_weights_path: str | None = None
+    weights_path: str | None = None
+
+
+ModelConfig = CodecModelConfig | TTSModelConfig | ContinuationModelConfig
