@@ -50,9 +50,9 @@ class CALM(nn.Module):
         """Codec latents [..., D] to zero mean and unit deviation for each channel."""
         return (latents - self.latent_mean) / self.latent_std
 
-    def denormalise(self, latents: Tensor) -> Tensor:
-        """The inverse of `normalise`."""
-        return latents * self.latent_std + self.latent_mean
+    def decoded(self, frames: Tensor) -> Tensor:
+        """Codec latents [..., D] of frames as the head gives them, the inverse of `normalise`."""
+        return frames * self.latent_std + self.latent_mean
 
     # ------------------------------------------------------------------------------- training
 
