@@ -9,8 +9,9 @@ import tokenizers
 import torch
 from tokenizers import decoders, models, pre_tokenizers
 
-from calm_core.conditioners.text import PrefixText
 from calm_core.audio_lm import AudioLM
+from calm_core.codecs import RVQCodec
+from calm_core.conditioners.text import PrefixText
 from calm_core.config import ContinuationModelConfig, TTSModelConfig, parse_config
 from calm_core.model import CALM
 from calm_core.voices import Voice, make_voice
@@ -124,6 +125,8 @@ def build_continuation(folder: Path, head: str = "lsd", short: bool = False) -> 
     torch.manual_seed(0)
     model = AudioLM(config)
     randomise(model)
+    if isinstance(model.codec, RVQCodec):
+        model.codec.quantizer.codebooks.normal_(generator=torch.Generator().manual_seed(0))
     assert model.text is not None
     model.text.tokenizer = load_tokenizer(folder / "tokenizer.json", "tokenizers", 100)
     return model.eval().requires_grad_(False)
