@@ -180,11 +180,12 @@ class SpeechContinuation:
             **vars(params),
         }  # fmt: skip
         thoughts = Thoughts(self.model.text, head, size / self.sample_rate)
-        count = max(1, round(seconds * self.frame_rate))
+        wanted = round(seconds * self.sample_rate)
+        count = -(-(wanted + self.model.codec.delay) // size)
         steps_made = continue_frames(
             self.model, ready.frames, count, params, torch.Generator().manual_seed(drawn), halt
         )
-        return ContinuationStream(self._chunks(ready, steps_made, thoughts, meta), meta, thoughts, halt)
+        return ContinuationStream(self._chunks(ready, steps_made, wanted, thoughts, meta), meta, thoughts, halt)
 
     def generate(self, prompt: Audio | Prompt | None, seconds: float = 27.0, **options: Any) -> Audio:
         """The prompt and what follows it; arguments and errors as for `stream`. `meta["text"]` is what was thought."""
@@ -196,9 +197,9 @@ class SpeechContinuation:
         return Prompt(torch.zeros(0), self.model.embed.before(1, 1)[:, :0])
 
     def _chunks(
-        self, prompt: Prompt, steps: Iterator[Step], thoughts: Thoughts, meta: dict[str, Any]
+        self, prompt: Prompt, steps: Iterator[Step], wanted: int, thoughts: Thoughts, meta: dict[str, Any]
     ) -> Iterator[Tensor]:  # fmt: skip
-        """The prompt, then groups of frames through a decoder that has heard the prompt as well."""
+        """The prompt, then `wanted` samples, made by a decoder that has heard the prompt as well."""
         began = time.perf_counter()
         sound = Sound(self.model)
         tail, skip = prompt.samples[:0], 0
@@ -213,17 +214,17 @@ class SpeechContinuation:
                 tail, skip = _joined(tail, decoded[skip:]), 0
                 yield tail
                 tail = tail[:0]
-        made = 0
+        left = wanted + len(tail)
         for frames in _groups(steps, thoughts):
             wave = sound.decode(frames)
             if skip:
                 skip, wave = max(0, skip - len(wave)), wave[skip:]
+            wave = wave[:left]
             if len(tail) and len(wave) >= fade:
                 wave, tail = _joined(tail, wave), tail[:0]
-            if not made:
-                meta["first_audio_seconds"] = round(time.perf_counter() - began, 4)
-            made += len(wave)
-            seconds = made / self.sample_rate
+            meta.setdefault("first_audio_seconds", round(time.perf_counter() - began, 4))
+            left -= len(wave)
+            seconds = (wanted - left) / self.sample_rate
             meta["seconds"] = round(meta["prompt_seconds"] + seconds, 4)
             meta["real_time_factor"] = round(seconds / max(time.perf_counter() - began, 1e-9), 3)
             meta["text"] = thoughts.text()

@@ -114,7 +114,7 @@ def measure(settings: Settings) -> list[Told]:
     return rows
 
 
-def _voice(clip: Clip, embedding) -> np.ndarray:  # noqa: ANN001
+def _voice(clip: Clip, embedding) -> np.ndarray:
     try:
         return embedding(clip)
     except InputError:  # silence is nobody's voice
