@@ -86,6 +86,11 @@ def recognise(clips: Sequence[Clip], label: str, processes: int) -> list[str]:
 
 
 def save_clips(clips: Sequence[Clip], folder: Path) -> None:
+    """Write clips and their transcripts, `ITEM.wav` and `ITEM.txt`.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
     import soundfile
 
     folder.mkdir(parents=True, exist_ok=True)

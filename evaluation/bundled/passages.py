@@ -77,7 +77,7 @@ def held_out_passages(count: int, prompt_seconds: float, seconds: float) -> list
             )
     if len(found) < count:
         raise InputError(
-            f"Only {len(found)} held-out speakers tell a story of {prompt_seconds + seconds:.0f} s; ask for fewer prompts "
-            "or seconds."
+            f"Only {len(found)} held-out speakers tell a story of {prompt_seconds + seconds:.0f} s; ask for fewer "
+            "prompts or seconds."
         )
     return list(found.values())
