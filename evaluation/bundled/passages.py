@@ -1,13 +1,10 @@
 """Passages that the continuation models never heard: held-out speakers telling held-out stories, made anew by flite."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from calm_core.errors import InputError as EngineError
-from calm_core.training.synthesize import CORPUS_RATE, Job, load_recipe, plan, utterances
+from calm_core.training.synthesize import CORPUS_RATE, CorpusRecipe, Job, load_recipe, plan, utterances
 from evaluation.clips import Clip, make_clip
 from evaluation.errors import InputError
 
@@ -29,7 +26,7 @@ class Passage:
     rest: Clip
 
 
-def _plan() -> tuple[list[Job], object]:
+def _plan() -> tuple[list[Job], CorpusRecipe]:
     try:
         recipe = load_recipe(RECIPE, [])
         return plan(recipe)[0], recipe
@@ -60,16 +57,16 @@ def held_out_passages(count: int, prompt_seconds: float, seconds: float) -> list
         if speaker in found or len(found) == count:
             continue
         try:
-            made = list(utterances(job, recipe))  # type: ignore[arg-type]
+            made = list(utterances(job, recipe))
         except RuntimeError as error:
             raise InputError(str(error)) from error
         for row, samples in made:
             cut, end = round(prompt_seconds * CORPUS_RATE), round((prompt_seconds + seconds) * CORPUS_RATE)
             if len(samples) < end:
                 continue
-            words: Sequence[tuple[str, float, float]] = row["words"]  # type: ignore[assignment]
-            said = " ".join(word for word, start, _ in words if prompt_seconds <= start < prompt_seconds + seconds)
-            samples = np.asarray(samples)
+            said = " ".join(
+                word for word, start, _ in row["words"] if prompt_seconds <= start < prompt_seconds + seconds
+            )
             found[speaker] = Passage(
                 speaker,
                 make_clip(f"{speaker}-prompt", samples[:cut], CORPUS_RATE),

@@ -1,14 +1,13 @@
 """Stories, and when their words are spoken."""
 
 import itertools
-import json
 from pathlib import Path
 
 import pytest
 
 from calm_core.training.speakers import read_with_flite
 from calm_core.training.stories import stories
-from calm_core.training.synthesize import load_recipe, main_recipe
+from calm_core.training.synthesize import load_recipe, plan, utterances
 from calm_core.training.word_times import word_times
 
 
@@ -48,10 +47,10 @@ def test_a_corpus_of_stories_has_word_times(tmp_path: Path) -> None:
         "speakers_per_voice: 1\nheld_out_speakers: 2\nheld_out_per_mille: 300\nsentences_per_held_out_speaker: 2\n"
         "processes: 1\nfortunes: /nowhere\nword_list: /nowhere\n"
     )
-    assert load_recipe(recipe, []).kind == "stories"
-    main_recipe(recipe, [])
-    rows = [json.loads(line) for line in (tmp_path / "corpus" / "manifest.jsonl").read_text().splitlines()]
-    assert {row["split"] for row in rows} == {"train", "valid", "heldout"}
-    for row in rows:
-        assert [word for word, _, _ in row["words"]] == [word.strip(".,?") for word in row["text"].split()]
-        assert 0 < row["words"][0][1] < row["words"][-1][2] <= row["samples"] / 24_000
+    read = load_recipe(recipe, [])
+    jobs, _ = plan(read)  # neither fortunes nor a word list are needed
+    assert {job.split for job in jobs} == {"train", "valid", "heldout"}
+    for job in (jobs[0], jobs[-1]):
+        ((row, samples),) = utterances(job, read)
+        assert [word for word, _, _ in row["words"]] == [word.strip(".,?") for word in job.text.split()]
+        assert 0 < row["words"][0][1] < row["words"][-1][2] <= len(samples) / 24_000
