@@ -70,7 +70,7 @@ def held_out_passages(count: int, prompt_seconds: float, seconds: float) -> list
             found[speaker] = Passage(
                 speaker,
                 make_clip(f"{speaker}-prompt", samples[:cut], CORPUS_RATE),
-                make_clip(f"{speaker}-real", samples[cut:end], CORPUS_RATE, said),
+                make_clip(f"{speaker}-real", samples[cut:end], CORPUS_RATE, " ".join(words)),
             )
     if len(found) < count:
         raise InputError(
