@@ -121,7 +121,8 @@ class CALM(nn.Module):
 
         Args:
             heard: [B, T, D], normalised. Position t has heard the frames before t; the last one predicts the end.
-            prefixes, frames: as for `loss`.
+            prefixes: as for `loss`.
+            frames: as for `loss`.
         """
         heard = torch.cat([self.backbone.start(heard.shape[0])[:, None], heard], dim=1)
         if frames is not None:

@@ -52,7 +52,8 @@ def tell(calm: CALM, batch: TTSBatch, without_voice: Tensor | None = None, witho
     Args:
         calm: A model with either kind of text.
         batch: B rows.
-        without_voice, without_text: Booleans `[B]`; None for none.
+        without_voice: Booleans `[B]`, rows that are not told their voice; None for none.
+        without_text: The same of the text.
     """
     nobody = torch.zeros(len(batch.texts), dtype=torch.bool, device=batch.latents.device)
     without_voice = nobody if without_voice is None else without_voice
@@ -103,8 +104,8 @@ class TTSLoss(CALMLoss):
     def forward(self, batch: TTSBatch, generator: torch.Generator, training: bool = True) -> Losses:
         """The head's and the end-of-speech loss; of aligned text, also the error of the durations.
 
-        Text and voice are left out independently (CALM section 5.2). So a share p of the rows knows no text, (1 - p) p
-        knows the voice alone and p^2 knows nothing: all that inference may ask for (see `tell`) occurs.
+        Text and voice are left out independently, each with probability p. So a share p (1 - p) of the rows knows the
+        voice alone and p^2 knows nothing: whatever guidance asks for (see `tell`) has occurred.
         """
         recipe = self.recipe
         drop = torch.rand(2, len(batch.texts), generator=generator).to(batch.latents.device)
