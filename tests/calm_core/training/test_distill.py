@@ -36,7 +36,7 @@ CODEC = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Latents of ten utterances that follow their phones, a tokenizer, and teachers of three layers, one a text kind."""
+    """Latents of ten utterances that follow their phones, a tokenizer, and a teacher of three layers a kind of text."""
     folder = tmp_path_factory.mktemp("distill")
     generator = torch.Generator().manual_seed(0)
     meaning = torch.randn(len(PHONE_INDEX), WIDTH, generator=generator)
