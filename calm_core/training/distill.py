@@ -70,11 +70,7 @@ def read_teacher(path: Path, model: TTSModelConfig, codec: Path) -> CALM:
 
 
 def make_student(teacher: CALM, config: TTSModelConfig) -> CALM:
-    """A student that begins as its teacher without the layers in the middle.
-
-    What keeps the teacher's weights: the head and the end-of-speech layer, since they read what the student imitates;
-    the codec; and the vectors of left-out conditions, which nobody will ask a student for.
-    """
+    """A student that begins as its teacher without the layers in the middle; see `freeze`."""
     student = CALM(config)
     student.drop_training_parts()
     start = {name: tensor for name, tensor in teacher.state_dict().items() if not name.startswith(_LAYER)}
@@ -83,12 +79,22 @@ def make_student(teacher: CALM, config: TTSModelConfig) -> CALM:
         layer = teacher.backbone.transformer.layers[theirs].state_dict()
         start |= {f"{_LAYER}{mine}.{name}": tensor for name, tensor in layer.items()}
     student.load_state_dict(start)
+    freeze(student)
+    return student
+
+
+def freeze(student: CALM) -> None:
+    """Hold what keeps the teacher's weights.
+
+    That is the head and the end-of-speech layer, since they read what the student imitates; the codec; and the vectors
+    of left-out conditions, which nobody will ask a student for.
+    """
+    student.codec.requires_grad_(False)
     student.head.requires_grad_(False)
     student.backbone.out_eos.requires_grad_(False)
     if isinstance(student.text, AlignedText):
         student.text.no_text.requires_grad_(False)
         student.text.no_voice.requires_grad_(False)
-    return student
 
 
 @dataclass(frozen=True)
