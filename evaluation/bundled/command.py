@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from evaluation.bundled import continuation_command
 from evaluation.bundled.engine import Variant, variants
 from evaluation.bundled.sentences import read_sentences
 from evaluation.errors import InputError
@@ -14,7 +15,7 @@ from evaluation.tables import markdown_table, write_csv
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the three reports."""
+    """Describe the reports."""
     reports = parser.add_subparsers(required=True, metavar="REPORT", parser_class=type(parser))
     for name, says, run in (
         ("intelligibility", "word error rate beside the source voices and the codec alone", _intelligibility),
@@ -61,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "--prompt-seconds", type=float, default=3.0, help="prompt length (default: %(default)s)"
             )
         report.set_defaults(run=run)
+    continuation_command.add_reports(reports)
+    for added in ("continuation", "diversity"):
+        reports.choices[added].set_defaults(run=_measured)
 
 
 def _names(given: str | None, default: Sequence[str]) -> tuple[str, ...]:
@@ -69,7 +73,7 @@ def _names(given: str | None, default: Sequence[str]) -> tuple[str, ...]:
 
 def _show(options: argparse.Namespace, rows: list[dict[str, Any]], started: float) -> None:
     if options.json:
-        skip = {"run", "json"}
+        skip = {"run", "json", "measure"}
         asked = {
             key: str(value) if isinstance(value, Path) else value
             for key, value in vars(options).items()
@@ -78,6 +82,11 @@ def _show(options: argparse.Namespace, rows: list[dict[str, Any]], started: floa
         print(json.dumps({"arguments": asked, "seconds": round(time.monotonic() - started, 1), "rows": rows}))
     else:
         print(markdown_table(list(rows[0]), [["" if v is None else v for v in row.values()] for row in rows]))
+
+
+def _measured(options: argparse.Namespace) -> None:
+    started = time.monotonic()
+    _show(options, options.measure(options), started)
 
 
 def _sentences(options: argparse.Namespace) -> Any:
