@@ -195,7 +195,7 @@ def _compare_voices(rows: dict[str, list[Heard]], clips: dict[str, list[Clip]]) 
     from evaluation.metrics.speaker import embedding
 
     sources = [embedding(clip) for clip in progress("voices of source", clips["source"])]
-    for label in rows.keys() - {"source"}:
+    for label in (name for name in rows if name != "source"):
         compared = zip(rows[label], sources, progress(f"voices of {label}", clips[label]), strict=True)
         for row, source, clip in compared:
             row.similarity = float(source @ embedding(clip))
