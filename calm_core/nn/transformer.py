@@ -23,7 +23,6 @@ from calm_core.nn.attention import Attention, attend, causal_mask
 from calm_core.nn.rope import Rotation, rotation
 from calm_core.state import State
 
-
 NormKind = Literal["layer", "rms"]
 GatingKind = Literal["none", "silu"]
 
