@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from calm_core.config import SpectralConfig, TTSModelConfig, describe
+from calm_core.config import ContinuationModelConfig, SpectralConfig, TTSModelConfig, describe
 from calm_core.errors import InputError
 
 
@@ -80,7 +80,26 @@ class TTSRecipe(Strict):
     start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
 
 
-Recipe = Annotated[CodecRecipe | TTSRecipe, Field(discriminator="kind")]
+class ContinuationRecipe(Strict):
+    """`kind: continuation`: a model that continues sound, on latents or codes of a trained codec."""
+
+    kind: Literal["continuation"]
+    folder: Path
+    latents: Path = Field(description="as for `kind: tts`; codes where the codec has codebooks")
+    corpus: Path
+    codec: Path = Field(description="weights of a finished codec")
+    model: ContinuationModelConfig
+    schedule: Schedule
+    seconds: float = Field(20.0, gt=1, description="length of the pieces of passages")
+    head_batch_multiplier: int = Field(8, ge=1)
+    context_noise: float = Field(0.0, ge=0, le=1, description="1 in the paper's music, 0 in its speech")
+    text_loss_weight: float = Field(1.0, ge=0)
+    pad_weight: float = Field(0.5, gt=0)
+    text_dropout: float = Field(0.3, ge=0, lt=1, description="share of the pieces that begin with hidden text")
+    start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
+
+
+Recipe = Annotated[CodecRecipe | TTSRecipe | ContinuationRecipe, Field(discriminator="kind")]
 
 
 def read_values(path: Path, overrides: list[str]) -> dict[str, Any]:
@@ -109,7 +128,7 @@ def read_values(path: Path, overrides: list[str]) -> dict[str, Any]:
     return values
 
 
-def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe | TTSRecipe:
+def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe | TTSRecipe | ContinuationRecipe:
     """Read a training recipe; for overrides see `read_values`.
 
     Raises:

@@ -1,0 +1,115 @@
+"""Train a model that continues sound, on latents or codes of a trained codec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from calm_core.audio_lm import AudioLM, Weights
+from calm_core.training import checkpoint
+from calm_core.training.data import Corpus
+from calm_core.training.ema import EMA
+from calm_core.training.latents import encode_corpus, load_codec
+from calm_core.training.passages import PassageBatch, Passages, prepare_tokenizer
+from calm_core.training.recipes import ContinuationRecipe
+from calm_core.types import Losses
+
+
+class ContinuationLoss(nn.Module):
+    """A batch to its loss, as one forward for distributed wrappers."""
+
+    def __init__(self, model: AudioLM, weights: Weights):
+        super().__init__()
+        self.calm, self.weights = model, weights
+
+    def forward(self, batch: PassageBatch, generator: torch.Generator) -> Losses:
+        """See `AudioLM.loss`."""
+        return self.calm.loss(
+            batch.frames, batch.lengths, batch.text, batch.known, generator=generator, weights=self.weights
+        )
+
+
+class ContinuationTrainer:
+    """See `loop.Trainer`."""
+
+    def __init__(self, recipe: ContinuationRecipe, accelerator: Any):
+        self.recipe, self.schedule, self.folder = recipe, recipe.schedule, recipe.folder
+        self.accelerator = accelerator
+        torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
+        model = AudioLM(recipe.model)
+        if recipe.start_from is not None:
+            checkpoint.load_fitting(model, recipe.start_from)
+        load_codec(model.codec, recipe.codec)
+        tokenizer = None
+        if accelerator.is_main_process:
+            for split in ("train", "valid", "heldout"):
+                path = recipe.latents / f"{split}.safetensors"
+                if not path.exists():
+                    recipe.latents.mkdir(parents=True, exist_ok=True)
+                    codec = model.codec.to(accelerator.device)
+                    encode_corpus(codec, Corpus(recipe.corpus, split), path, device=str(accelerator.device))
+            if recipe.model.text is not None:
+                prepare_tokenizer(recipe.corpus, recipe.model.text)
+        accelerator.wait_for_everyone()
+        if recipe.model.text is not None:
+            tokenizer = prepare_tokenizer(recipe.corpus, recipe.model.text)
+        self.training, self.valid = (
+            Passages(
+                recipe.latents / f"{split}.safetensors", recipe.model.text, tokenizer, model.codec.frame_rate,
+                recipe.seconds, recipe.text_dropout,
+            )
+            for split in ("train", "valid")
+        )  # fmt: skip
+        if not model.discrete:
+            model.latent_mean, model.latent_std = self.training.statistics()
+        s = recipe.schedule
+        learned = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": [p for p in learned if p.ndim >= 2], "weight_decay": s.weight_decay},
+                {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
+            ],
+            s.learning_rate,
+            s.betas,
+        )
+        for group in optimizer.param_groups:
+            group["peak_lr"] = s.learning_rate
+        weights = Weights(
+            recipe.head_batch_multiplier, recipe.context_noise, recipe.text_loss_weight, recipe.pad_weight
+        )
+        loss = ContinuationLoss(model, weights)
+        self.ema = EMA(loss.to(accelerator.device), s.ema)
+        self.modules: dict[str, nn.Module] = {"model": loss, "ema": self.ema.average}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": optimizer}
+        self.model = loss
+        self.wrapped, self.optimizer = accelerator.prepare(loss, optimizer)
+
+    def step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """One optimisation step."""
+        count = max(1, self.schedule.batch // self.accelerator.num_processes)
+        batch = self.training.draw(count, generator).to(self.accelerator.device)
+        self.model.calm.head.at_step(step, self.schedule.steps)
+        with self.accelerator.autocast():
+            losses = self.wrapped(batch, generator)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(losses.total)
+        norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.schedule.clip)
+        self.optimizer.step()
+        self.ema.update(self.model, step)
+        return {**losses.parts, "gradient": norm.detach()}
+
+    @torch.no_grad()
+    def evaluate(self, step: int) -> dict[str, float]:
+        """The losses of the averaged model on held-out texts, with draws that never change."""
+        generator = torch.Generator().manual_seed(0)
+        batch = self.valid.collate(list(range(min(32, len(self.valid.rows)))), generator).to(self.accelerator.device)
+        losses = self.ema.average(batch, generator)
+        return {name: float(value) for name, value in losses.parts.items()}
+
+    def export(self, step: int) -> None:
+        """Write the averaged model, codec included, as `model.safetensors`."""
+        average = self.ema.average
+        assert isinstance(average, ContinuationLoss)
+        checkpoint.write_tensors(self.folder / "model.safetensors", average.calm.state_dict(), {"step": str(step)})
