@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from calm_core.conditioners.tokenizer import Tokenizer
 from calm_core.config import TextStreamConfig
+from calm_core.heads.discrete import choose
 
 
 class TextStream(nn.Module):
@@ -53,12 +54,7 @@ class TextStream(nn.Module):
             uniforms: [B] in [0, 1), one number for each draw, so that a row draws the same in any company.
             temperature: divides the logits; 0 takes the likeliest token.
         """
-        logits = self.out(z).float()
-        if temperature == 0:
-            return logits.argmax(-1)
-        reached = torch.softmax(logits / temperature, dim=-1).cumsum(-1)
-        place = torch.searchsorted(reached, uniforms[:, None].to(reached) * reached[:, -1:], right=True)
-        return place[:, 0].clamp(max=reached.shape[-1] - 1)
+        return choose(self.out(z), uniforms, temperature)
 
     def is_word(self, token: int) -> bool:
         """Whether a token is a piece of a word."""
