@@ -23,29 +23,23 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import safetensors
 import torch
 from safetensors import safe_open
-from torch import Tensor, nn
+from torch import Tensor
 
 from calm_core import hub
+from calm_core.audio_lm import AudioLM
 from calm_core.backbone import Backbone
 from calm_core.config import BackboneConfig
 from calm_core.errors import InputError
 from calm_core.nn.transformer import TransformerLayer
+from calm_core.text_stream import TextStream
 
 # Whether a family turns neighbouring channels as ours does (true), or channel i with i + D / 2 (false).
 FAMILIES = {"helium": True, "llama": False}
-
-
-class TextTables(Protocol):
-    """What of a text stream can start from a text LM; rows from `pad` on are marks that no text LM knows."""
-
-    embed: nn.Embedding
-    out: nn.Linear
-    pad: int
 
 
 @dataclass(frozen=True)
@@ -238,18 +232,18 @@ def check_sizes(backbone: BackboneConfig, lm: TextLM) -> None:
 
 
 @torch.no_grad()
-def load_text_lm(backbone: Backbone, address: str | Path, text_stream: TextTables | None = None) -> TextStart:
+def load_text_lm(backbone: Backbone, address: str | Path, text_stream: TextStream | None = None) -> TextStart:
     """Give a backbone the layers and the final norm of a text LM, and a text stream its table and output.
 
     Hidden states and, without `z_dim`, logits of the text are then exactly those of the text LM. The table and the
     output are taken when the stream's tokenizer has as many pieces as the text LM has words, which must be the same
-    ones: it must be the text LM's own tokenizer. Their marks (PAD and its like) begin as the mean of all words, which
+    ones: it must be the text LM's own tokenizer. The marks (PAD and its like) begin as the mean of all words, which
     lies among the inputs that the layers know (Hewitt 2021).
 
     Args:
         backbone: with `norm: rms`, `gating: silu` and the sizes of the text LM.
         address: a local folder, or hf://owner/repo[/folder][@revision].
-        text_stream: its `embed` [V + marks, M] and `out` [V + marks, Z].
+        text_stream: of `n_bins` V, to start as well.
 
     Raises:
         InputError: a file is missing or damaged, the architecture is another, tensors are missing or do not fit.
@@ -301,3 +295,18 @@ def load_text_lm(backbone: Backbone, address: str | Path, text_stream: TextTable
 def _fill(ours: Tensor, words: Tensor) -> None:
     ours[: len(words)] = words.to(ours.dtype)
     ours[len(words) :] = words.float().mean(0)
+
+
+def start_audio_lm(model: AudioLM, address: str | Path) -> TextStart:
+    """`load_text_lm` for a whole model.
+
+    Raises:
+        InputError: as there, or the tokenizer is not there: one trained on the corpus would have other pieces.
+    """
+    text = model.config.text
+    if text is not None and not Path(text.tokenizer_path).exists():
+        raise InputError(
+            f"There is no tokenizer {text.tokenizer_path}; put the one of the text LM {address} there, since its words "
+            f"must be the pieces of the text."
+        )
+    return load_text_lm(model.backbone, address, model.text)

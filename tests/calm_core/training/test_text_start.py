@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from calm_core.audio_lm import AudioLM
 from calm_core.backbone import Backbone
-from calm_core.config import BackboneConfig
+from calm_core.config import BackboneConfig, ContinuationModelConfig, TextStreamConfig
 from calm_core.errors import InputError
-from calm_core.training.text_start import deinterleave, load_text_lm
+from calm_core.text_stream import TextStream
+from calm_core.training.continuation import parameter_groups
+from calm_core.training.recipes import ContinuationRecipe
+from calm_core.training.text_start import deinterleave, load_text_lm, start_audio_lm
+from tests.calm_core import tiny
 
 WIDTH, HIDDEN, HEADS, GROUPS, HEAD, LAYERS, WORDS = 32, 48, 4, 2, 8, 3, 40
 THETA, EPS = 500.0, 1e-6
@@ -29,14 +34,8 @@ CONFIG = {
 }  # fmt: skip
 
 
-class Stream(nn.Module):
-    """The tables of a text stream with three marks behind the words, two of which can be said."""
-
-    def __init__(self, words: int = WORDS, z_dim: int = WIDTH):
-        super().__init__()
-        self.pad = words
-        self.embed = nn.Embedding(words + 3, WIDTH)
-        self.out = nn.Linear(z_dim, words + 2, bias=False)
+def stream(words: int = WORDS, z_dim: int = WIDTH) -> TextStream:
+    return TextStream(TextStreamConfig(tokenizer_path="", n_bins=words, delay=2), WIDTH, z_dim).requires_grad_(False)
 
 
 def weights() -> dict[str, Tensor]:
@@ -113,18 +112,18 @@ def test_hidden_states_and_logits_are_those_of_the_text_lm(
         tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
     stored = {n: t for n, t in tensors.items() if not (tied and n == "lm_head.weight")}
     write(tmp_path, stored, files, model_type=family, tie_word_embeddings=tied)
-    model, stream = backbone(), Stream().requires_grad_(False)
-    start = load_text_lm(model, tmp_path, stream)
+    model, text = backbone(), stream()
+    start = load_text_lm(model, tmp_path, text)
     assert (start.family, start.layers, start.embedding, start.output) == (family, LAYERS, True, True)
     tokens = torch.tensor([5, 1, 39, 7, 7, 0, 12])
     expected = llama(tensors, tokens, neighbours=family == "helium")
-    features = model.features(stream.embed(tokens)[None])[0]
+    features = model.features(text.embed(tokens)[None])[0]
     torch.testing.assert_close(features, expected, atol=1e-5, rtol=0)
-    logits = stream.out(features)
+    logits = text.out(features)
     torch.testing.assert_close(logits[:, :WORDS], expected @ tensors["lm_head.weight"].T, atol=1e-5, rtol=0)
     # The two families differ in nothing else, and the test would see it.
     assert not torch.allclose(llama(tensors, tokens, neighbours=family != "helium"), expected, atol=1e-2)
-    for ours, theirs in ((stream.embed.weight, "model.embed_tokens.weight"), (stream.out.weight, "lm_head.weight")):
+    for ours, theirs in ((text.embed.weight, "model.embed_tokens.weight"), (text.out.weight, "lm_head.weight")):
         mean = tensors[theirs].mean(0).expand(len(ours) - WORDS, -1)
         torch.testing.assert_close(ours[WORDS:], mean)
 
@@ -146,14 +145,49 @@ def test_files_of_the_bare_model_in_16_bits_are_read_too(tmp_path: Path) -> None
 
 def test_a_stream_with_other_words_or_another_width_keeps_what_does_not_fit(tmp_path: Path) -> None:
     write(tmp_path, weights())
-    model, other = backbone(), Stream(words=20)
+    model, other = backbone(), stream(words=20)
     before = other.embed.weight.clone()
     start = load_text_lm(model, tmp_path, other)
     assert not start.embedding and "20 pieces" in start.notice and "40 words" in start.notice
     assert torch.equal(other.embed.weight, before)
-    narrow = Stream(z_dim=16)
+    narrow = stream(z_dim=16)
     start = load_text_lm(backbone(z_dim=16), tmp_path, narrow)
     assert start.embedding and not start.output and "z_dim" in start.notice
+
+
+def audio_lm(folder: Path) -> dict[str, Any]:
+    return {
+        "task": "speech_continuation", "codec": tiny.codec(), "backbone": BACKBONE,
+        "text": {"tokenizer_path": str(folder / "words.model"), "n_bins": WORDS},
+        "head": {"kind": "lsd", "channels": 16, "depth": 1},
+    }  # fmt: skip
+
+
+def test_a_whole_model_wants_the_text_lms_own_tokenizer(tmp_path: Path) -> None:
+    write(tmp_path, weights())
+    model = AudioLM(ContinuationModelConfig.model_validate(audio_lm(tmp_path)))
+    with pytest.raises(InputError, match=r"no tokenizer .*words\.model; put the one of the text LM"):
+        start_audio_lm(model, tmp_path)
+    (tmp_path / "words.model").touch()
+    start = start_audio_lm(model, tmp_path)
+    assert start.embedding and start.output
+
+
+def test_what_began_as_a_text_lm_may_have_a_rate_of_its_own(tmp_path: Path) -> None:
+    values = {
+        "kind": "continuation", "folder": "f", "latents": "l", "corpus": "c", "codec": "d", "model": audio_lm(tmp_path),
+        "schedule": {"steps": 1, "batch": 1, "learning_rate": 2e-4, "weight_decay": 0.1},
+    }  # fmt: skip
+    recipe = ContinuationRecipe.model_validate(values)
+    model = AudioLM(recipe.model)
+    every = sorted(p.numel() for p in model.parameters())
+    groups = parameter_groups(model, recipe)
+    assert [(g["lr"], g["weight_decay"]) for g in groups] == [(2e-4, 0.1), (2e-4, 0.0)]
+    assert sorted(p.numel() for g in groups for p in g["params"]) == every
+    groups = parameter_groups(model, recipe.model_copy(update={"backbone_learning_rate": 5e-5}))
+    assert [(g["lr"], g["weight_decay"]) for g in groups] == [(2e-4, 0.1), (2e-4, 0.0), (5e-5, 0.1), (5e-5, 0.0)]
+    assert sorted(p.numel() for g in groups for p in g["params"]) == every
+    assert any(p is model.backbone.get_parameter("transformer.layers.0.linear1.weight") for p in groups[2]["params"])
 
 
 def _without(name: str) -> Callable[[dict[str, Tensor]], None]:
