@@ -48,13 +48,16 @@ class Weights:
 
 
 class Embedding(nn.Module):
-    """Frames to backbone inputs: a linear map of latents, or the sum of K tables of codes."""
+    """Frames to Transformer inputs: a linear map of latents, or the sum of K tables of codes."""
 
-    def __init__(self, d_model: int, latent_dim: int | None = None, levels: int = 0, codebook_size: int = 0):
+    def __init__(
+        self, d_model: int, latent_dim: int | None = None, levels: int = 0, codebook_size: int = 0, start: bool = True
+    ):
         super().__init__()
         self.codebook_size = codebook_size
         if latent_dim is not None:
-            self.start = nn.Parameter(torch.randn(latent_dim))
+            if start:  # a latent that stands for a frame that is not there
+                self.start = nn.Parameter(torch.randn(latent_dim))
             self.linear = nn.Linear(latent_dim, d_model, bias=False)
         else:  # the last row of each table stands for a frame that is not there
             self.tables = nn.ModuleList(nn.Embedding(codebook_size + 1, d_model) for _ in range(levels))
@@ -99,7 +102,7 @@ class AudioLM(nn.Module):
         self.head = build_head(config.head, z_dim, **sizes)
         short = config.short_context
         self.short = None if short is None else ShortContext(short, width, z_dim)
-        self.short_embed = None if short is None else Embedding(width, **sizes)
+        self.short_embed = None if short is None else Embedding(width, **sizes, start=False)
         self.text = None if config.text is None else TextStream(config.text, width, z_dim)
         # Statistics of the codec's latents, measured on the training set.
         self.register_buffer("latent_mean", torch.zeros(dim))
@@ -158,13 +161,11 @@ class AudioLM(nn.Module):
         """
         rows, count = frames.shape[:2]
         clean = frames if self.discrete else self.normalise(frames.float())
-        target, audible = clean, lengths.to(frames.device)
+        target = clean
         if isinstance(self.head, DiscreteHead) and any(self.head.delays):
-            real = torch.arange(count, device=frames.device) < audible[:, None]
-            target = delay_codes(torch.where(real[..., None], clean, -1), self.head.delays, -1)
+            # Codes that would come after the last step are not asked for.
+            target = delay_codes(clean, self.head.delays, -1)[:, :count]
             clean = torch.where(target < 0, self.embed.codebook_size, target)
-            audible = audible + max(self.head.delays)
-            count = clean.shape[1]
         past = torch.cat([self.embed.before(rows, 1 + self.delay), clean[:, :-1]], dim=1)
         noisy = past
         if weights.context_noise > 0 and not self.discrete:
@@ -172,13 +173,13 @@ class AudioLM(nn.Module):
             noisy = (1 - share).sqrt() * past + share.sqrt() * normal(tuple(past.shape), past, generator)
         x = self.embed(noisy)
         if text is not None:
-            x = x + self._embedded_text(text[:, : x.shape[1]], known)
+            x = x + self._embedded_text(text, known)
         z_long = self.backbone.features(x)
         z_short = None if self.short is None or self.short_embed is None else self.short(self.short_embed(past))
         with torch.autocast(frames.device.type, enabled=False):
             z_long = self.backbone.condition(z_long.float())
             z = z_long if z_short is None else z_long + z_short.float()
-        valid = torch.arange(count, device=frames.device) < audible[:, None]
+        valid = torch.arange(count, device=frames.device) < lengths[:, None].to(frames.device)
         chosen_z, chosen = z[:, self.delay :][valid], target[valid]
         repeat = 1 if self.discrete else weights.head_multiplier
         losses = self.head.loss(chosen_z.repeat(repeat, 1), chosen.repeat(repeat, 1), generator)

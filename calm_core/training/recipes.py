@@ -55,7 +55,7 @@ class CodecRecipe(Strict):
     crop_seconds: float = Field(2.56, gt=0.5)
     mel_weight: float = 15.0
     kl_weight: float = 0.05
-    commitment_weight: float = Field(0.25, description="of the distance of latents from their codes; RVQ only")
+    commitment_weight: float = Field(10.0, description="of the distance of latents from their codes; RVQ only")
     level_dropout: float = Field(0.5, ge=0, le=1, description="share of crops that use fewer levels; RVQ only")
     pitch_weight: float = Field(1.0, description="of the mean absolute error of the log pitch in voiced hops")
     start_from: Path | None = Field(

@@ -120,13 +120,15 @@ def test_dropout_uses_the_first_levels_of_some_rows() -> None:
     assert matches[:7].any(1).all()
 
 
-def test_training_lowers_the_distance_and_evaluation_changes_nothing() -> None:
+def test_training_follows_its_vectors_and_evaluation_changes_nothing() -> None:
+    torch.manual_seed(0)
     quantizer = ResidualVectorQuantizer(6, 2, 32, codebook_dim=4)
-    latents = vectors(4, 64, 6)
+    quantizer.start(vectors(4, 64, 6), generator())
+    latents = vectors(4, 64, 6, seed=2) + 3
     first = quantizer(latents, generator()).commitment
     for step in range(50):
         last = quantizer(latents, generator(step)).commitment
-    assert last < first
+    assert last < 0.3 * first
     before = {name: tensor.clone() for name, tensor in quantizer.state_dict().items()}
     quantizer.eval()
     quantizer(latents, generator())

@@ -79,4 +79,4 @@ def test_an_autoencoder_whose_halves_differ_is_refused() -> None:
     codec = build_codec(RVQConfig(kind="rvq", autoencoder=fitting, levels=2, codebook_size=8))
     assert codec.reconstruct(torch.zeros(1, 1, 3000)).shape == (1, 1, 3000)
     with pytest.raises(InputError, match="inner_dim to 8"):
-        build_codec(RVQConfig(kind="rvq", autoencoder=VAEConfig.model_validate(sizes)))
+        build_codec(RVQConfig(kind="rvq", autoencoder=VAEConfig.model_validate(sizes), levels=2, codebook_size=8))
