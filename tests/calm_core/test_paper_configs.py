@@ -1,4 +1,4 @@
-"""The recipes of `configs/paper` against CALM's tables 13 and 14; models without storage, so their size costs nothing."""
+"""The recipes of `configs/paper` against CALM's tables 13 and 14; models without storage, so size costs nothing."""
 
 from functools import cache
 from pathlib import Path
