@@ -25,6 +25,8 @@ class BackboneConfig(StrictModel):
     norm: Literal["layer", "rms"] = "layer"
     # "silu" gates the feed-forward: dim_feedforward is then the width of each of its two branches.
     gating: Literal["none", "silu"] = "none"
+    # What the norms add to the variance or the mean square; text LMs differ in it (1e-8 in Helium).
+    norm_eps: float = Field(1e-5, gt=0)
 
 
 class ShortContextConfig(StrictModel):
