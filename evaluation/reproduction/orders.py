@@ -66,6 +66,9 @@ def paired_difference(
 
     Raises:
         InputError: The units differ, or there are fewer than two.
+
+    Returns:
+        The difference; NaN where one system has nothing to count, which is `undecided`.
     """
     if better.keys() != worse.keys() or len(better) < 2:
         raise InputError(
@@ -78,8 +81,9 @@ def paired_difference(
     picks = rng.integers(0, len(units), size=(draws, len(units)))
     with np.errstate(invalid="ignore", divide="ignore"):  # a resample without words says nothing
         resampled = sign * (_ratio(b[picks], perplexity) - _ratio(a[picks], perplexity))
-    low, high = np.quantile(resampled[np.isfinite(resampled)], [0.025, 0.975])
-    value = sign * float(_ratio(b, perplexity) - _ratio(a, perplexity))
+        value = sign * float(_ratio(b, perplexity) - _ratio(a, perplexity))
+    known = resampled[np.isfinite(resampled)]
+    low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
     return Difference(value, float(low), float(high), len(units))
 
 
