@@ -10,13 +10,13 @@ from typing import Any
 
 import gradio as gr
 
+from app.engine import Report
 from app.errors import UserError
 from app.pages import markup, voice_panel
 from app.pages.relay import as_error, message, telling
 from app.pages.voice_panel import VoicePanel
 from app.services import Services
 from app.speech import LIMITS, MAX_SEED
-from app.synthesis import Report
 
 
 @dataclass(frozen=True)
