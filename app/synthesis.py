@@ -166,6 +166,22 @@ class Synthesizer:
         with sentences():
             return [continuation_facts(info) for info in self.models() if info["task"] == "speech_continuation"]
 
+    def default_continuation(self) -> str:
+        """The model that continues speech when none is asked for: one of latents, if there is one.
+
+        Raises:
+            UserError: there is none at all.
+        """
+        known = self.continuations()
+        if not known:
+            raise UserError(
+                "No model that continues speech is bundled with this server; set CALM_EXTRA_CONTINUATIONS to one.",
+                status=404,
+                code="model_not_found",
+                param="model",
+            )
+        return next((one for one in known if not one["discrete"]), known[0])["id"]
+
     def fingerprint(self, model: str) -> str:
         """Changes whenever the files of a model change; a pinned model of the Hub is known by its name."""
         folder = ASSETS / "checkpoints" / model

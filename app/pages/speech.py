@@ -239,7 +239,7 @@ def _connect_reuse(
 
     async def reuse(event: gr.EventData) -> tuple:
         data = event._data if isinstance(event._data, dict) else {}
-        if not isinstance(data.get("text"), str):
+        if not isinstance(data.get("text"), str) or data.get("task"):  # another tab's
             return (gr.skip(),) * 10
 
         def number(name: str) -> Any:
