@@ -141,8 +141,9 @@ class ExamplePrompts:
         found = self._prompts.get(name or "")
         if found is None:
             offered = ", ".join(list(self._prompts)[:8]) + (", ..." if len(self._prompts) > 8 else "")
+            missing = f"There is no example prompt '{name[:60]}'; choose" if name else "Send a recording, or name"
             raise UserError(
-                f"There is no example prompt '{(name or '')[:60]}'; choose one of {offered}.",
+                f"{missing} one of the example prompts {offered}.",
                 status=404 if name else 400,
                 code="unknown_prompt",
                 param="prompt",

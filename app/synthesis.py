@@ -227,8 +227,10 @@ class Synthesizer:
         if ("speech_continuation", request.model) not in self._models:
             report("Loading the model", None)
         model = self._load(request.model, "speech_continuation", report)
+        with sentences(param="prompt"):
+            ready = model.prompt(self._head(request))
         stream = model.stream(
-            self.prompt(request),
+            ready,
             request.seconds,
             seed=request.seed,
             temperature=request.temperature,
@@ -242,16 +244,11 @@ class Synthesizer:
                 words = [asdict(word) for word in stream.words]
                 yield model.sample_rate, chunk.numpy(), {**continued(stream.meta), "words": words}
 
-    def prompt(self, request: ContinuationRequest) -> Any:
-        """The first `prompt_seconds` of a recording, as the engine's audio.
-
-        Raises:
-            UserError: it cannot be read, or is too short, too long or silent.
-        """
-        with sentences(param="prompt"):
-            audio = self._read(request.prompt.path, "The prompt")
-            head = audio.samples[: round(request.prompt_seconds * audio.sample_rate)]
-            return self._engine().Audio(head, audio.sample_rate)
+    def _head(self, request: ContinuationRequest) -> Any:
+        """The first `prompt_seconds` of the recording, as the engine's audio."""
+        audio = self._read(request.prompt.path, "The prompt")
+        head = audio.samples[: round(request.prompt_seconds * audio.sample_rate)]
+        return self._engine().Audio(head, audio.sample_rate)
 
     def check_reference(self, path: Path) -> float:
         """Seconds of a recording that a voice can be cloned from.

@@ -62,7 +62,9 @@ def test_a_prompt_goes_on_with_its_words_beside_the_baseline(visit: Visit) -> No
             rows.first.get_by_role("link", name=f"Download {name}").click()
         data = waiting.value.path().read_bytes()
         if name == "WAV":
-            assert soundfile.info(io.BytesIO(data)).frames == pytest.approx(6.96 * RATE, abs=1) and b"first 2.96 s" in data
+            assert (
+                soundfile.info(io.BytesIO(data)).frames == pytest.approx(6.96 * RATE, abs=1) and b"first 2.96 s" in data
+            )
         else:
             assert "\t" in data.decode()
     page.uncheck("#beside input")
