@@ -243,7 +243,7 @@ def _same_settings(arena: Arena, lines: Lines) -> list[Fault]:
     seen: dict[tuple[Any, ...], str] = {}
     faults = []
     for number, system in enumerate(arena.systems):
-        key = (system.model, *system.settings().items(), *sorted(system.voices.items()))
+        key = (system.task, system.model, *system.settings().items(), *sorted(system.voices.items()))
         if key in seen:
             faults.append(_fault(("systems", number), f"{system.name!r} is the same as {seen[key]!r}.", lines))
         seen.setdefault(key, system.name)

@@ -2,10 +2,10 @@
 
 import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -42,12 +42,23 @@ def content(model: Path, goers: list[Path], **changes: Any) -> dict[str, Any]:
     return told | {"continuation": own}
 
 
+class Opened(Protocol):
+    """Opens the arena with changes to what it says of continuations, and brings a visitor."""
+
+    def __call__(self, **changes: Any) -> tuple[Ring, Visitor]: ...
+
+
 @pytest.fixture
-def open_ring(tmp_path: Path, model: Path, goers: list[Path], engine: Synthesizer) -> Iterator[Callable[..., Ring]]:
+def open_ring(tmp_path: Path, model: Path, goers: list[Path], engine: Synthesizer) -> Iterator[Opened]:
     with ExitStack() as stack:
-        yield lambda **changes: stack.enter_context(
-            opened("", tmp_path, model, engine, content(model, goers, **changes))
-        )
+
+        def come(**changes: Any) -> tuple[Ring, Visitor]:
+            ring = stack.enter_context(opened("", tmp_path, model, engine, content(model, goers, **changes)))
+            visitor = Visitor(ring)
+            stack.callback(visitor.client.close)
+            return ring, visitor
+
+        yield come
 
 
 def heard(visitor: Visitor, pair: dict) -> list[np.ndarray]:
@@ -55,9 +66,8 @@ def heard(visitor: Visitor, pair: dict) -> list[np.ndarray]:
     return [soundfile.read(io.BytesIO(sound.content), dtype="int16")[0] for sound in sounds]
 
 
-def test_a_vote_on_continuations_is_its_own_question(open_ring: Callable[..., Ring]) -> None:
-    ring = open_ring()
-    visitor = Visitor(ring)
+def test_a_vote_on_continuations_is_its_own_question(open_ring: Opened) -> None:
+    ring, visitor = open_ring()
     told = visitor.send("GET", "/api/v1/arena").json()
     assert told["tasks"] == ["tts", TASK] and told["systems"] == len(SYSTEMS)
     assert told["continuation"]["systems"] == 3 and not told["continuation"]["uploads"]
@@ -81,14 +91,12 @@ def test_a_vote_on_continuations_is_its_own_question(open_ring: Callable[..., Ri
         assert "after.rms" in set(session.scalars(select(Prompt.name)))
     board = Board(ring.database)
     questions = board.view(Filters()).content["questions"]
-    assert [one["id"] for one in questions] == ["pairs:arena/overall", "pairs:meaningfulness"]
+    assert [one["id"] for one in questions] == ["pairs:meaningfulness", "pairs:arena/overall"]
     board.close()
-    visitor.client.close()
 
 
-def test_pairs_never_mix_tasks_and_tell_nothing(open_ring: Callable[..., Ring]) -> None:
-    ring = open_ring()
-    visitor = Visitor(ring)
+def test_pairs_never_mix_tasks_and_tell_nothing(open_ring: Opened) -> None:
+    ring, visitor = open_ring()
     for number in range(4):
         told = visitor.vote(visitor.pair(task=TASK), listened={"0": 2.0, "1": 2.0})
         assert {one["name"] for one in told.json()["systems"]} <= set(GOERS), number
@@ -106,12 +114,10 @@ def test_pairs_never_mix_tasks_and_tell_nothing(open_ring: Callable[..., Ring]) 
     secrets += [*GOERS, "ibex", "lynx", "Few codes", "latents"]
     for response in visitor.responses:
         assert not [secret for secret in secrets if secret.encode() in response.content], response.url
-    visitor.client.close()
 
 
-def test_an_own_beginning_is_taken_where_the_arena_allows_it(open_ring: Callable[..., Ring]) -> None:
-    ring = open_ring(uploads=True)
-    visitor = Visitor(ring)
+def test_an_own_beginning_is_taken_where_the_arena_allows_it(open_ring: Opened) -> None:
+    ring, visitor = open_ring(uploads=True)
     sound = base64.b64encode(wav(voice_like(3))).decode()
 
     def ask(**wish: Any) -> Any:
@@ -130,7 +136,6 @@ def test_an_own_beginning_is_taken_where_the_arena_allows_it(open_ring: Callable
     failed = visitor.made(begun["battle"])
     assert failed["state"] == "failed" and "No speech was found" in failed["error"]["message"]
     assert not ring.service._resting, "no system is at fault"
-    visitor.client.close()
 
 
 @pytest.mark.parametrize(
@@ -144,19 +149,17 @@ def test_an_own_beginning_is_taken_where_the_arena_allows_it(open_ring: Callable
     ],
 )
 def test_a_wish_that_cannot_be_fulfilled_is_one_sentence(
-    open_ring: Callable[..., Ring], wish: dict, status: int, words: str
+    open_ring: Opened, wish: dict, status: int, words: str
 ) -> None:
-    ring = open_ring()
-    visitor = Visitor(ring)
+    _, visitor = open_ring()
     answer = visitor.send("POST", "/api/v1/arena/battles", {"task": TASK, **wish})
     assert answer.status_code == status and words in answer.json()["error"]["message"]
-    visitor.client.close()
 
 
 @pytest.mark.browser
 @pytest.mark.timeout(120)
-def test_a_visitor_hears_two_go_on_from_their_own_beginning(browser, open_ring: Callable[..., Ring]) -> None:
-    ring = open_ring(uploads=True)
+def test_a_visitor_hears_two_go_on_from_their_own_beginning(browser, open_ring: Opened) -> None:
+    ring, _ = open_ring(uploads=True)
     context = browser.new_context(**LOOKS["phone"])
     one = Guest(context, ring)
     one.open()
