@@ -1,13 +1,10 @@
 """Passages that the continuation models never heard: held-out speakers telling held-out stories, made anew by flite."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from calm_core.errors import InputError as EngineError
-from calm_core.training.synthesize import CORPUS_RATE, Job, load_recipe, plan, utterances
+from calm_core.training.synthesize import CORPUS_RATE, CorpusRecipe, Job, load_recipe, plan, utterances
 from evaluation.clips import Clip, make_clip
 from evaluation.errors import InputError
 
@@ -22,14 +19,16 @@ class Passage:
         speaker: Who tells it.
         prompt: The first seconds.
         rest: The seconds after them; its transcript holds the words spoken in it.
+        words: Those words, each with the second of the rest at which it begins.
     """
 
     speaker: str
     prompt: Clip
     rest: Clip
+    words: list[tuple[str, float]]
 
 
-def _plan() -> tuple[list[Job], object]:
+def _plan() -> tuple[list[Job], CorpusRecipe]:
     try:
         recipe = load_recipe(RECIPE, [])
         return plan(recipe)[0], recipe
@@ -60,24 +59,27 @@ def held_out_passages(count: int, prompt_seconds: float, seconds: float) -> list
         if speaker in found or len(found) == count:
             continue
         try:
-            made = list(utterances(job, recipe))  # type: ignore[arg-type]
+            made = list(utterances(job, recipe))
         except RuntimeError as error:
             raise InputError(str(error)) from error
         for row, samples in made:
             cut, end = round(prompt_seconds * CORPUS_RATE), round((prompt_seconds + seconds) * CORPUS_RATE)
             if len(samples) < end:
                 continue
-            words: Sequence[tuple[str, float, float]] = row["words"]  # type: ignore[assignment]
-            said = " ".join(word for word, start, _ in words if prompt_seconds <= start < prompt_seconds + seconds)
-            samples = np.asarray(samples)
+            words = [
+                (word, start - prompt_seconds)
+                for word, start, _ in row["words"]
+                if prompt_seconds <= start < prompt_seconds + seconds
+            ]
             found[speaker] = Passage(
                 speaker,
                 make_clip(f"{speaker}-prompt", samples[:cut], CORPUS_RATE),
-                make_clip(f"{speaker}-real", samples[cut:end], CORPUS_RATE, said),
+                make_clip(f"{speaker}-real", samples[cut:end], CORPUS_RATE, " ".join(word for word, _ in words)),
+                words,
             )
     if len(found) < count:
         raise InputError(
-            f"Only {len(found)} held-out speakers tell a story of {prompt_seconds + seconds:.0f} s; ask for fewer prompts "
-            "or seconds."
+            f"Only {len(found)} held-out speakers tell a story of {prompt_seconds + seconds:.0f} s; ask for fewer "
+            "prompts or seconds."
         )
     return list(found.values())

@@ -48,8 +48,7 @@ def test_the_prompt_stays_at_the_head_and_the_rest_follows(
     whole = 25 * 1920
     kept = whole - 120  # the last 5 ms are a crossfade
     assert torch.equal(made.samples[:kept], prompt().samples[-whole:][:kept])
-    late = speaker.model.codec.delay
-    assert made.samples.shape[0] == whole + 20 * 1920 - late
+    assert made.samples.shape[0] == whole + 38_400
     assert made.samples[whole:].abs().max() > 0
     step = (made.samples[whole - 125 : whole + 5].diff()).abs().max()
     assert step < 0.2
@@ -67,9 +66,15 @@ def test_chunks_are_the_whole_and_a_seed_repeats(speakers: dict[str, SpeechConti
     assert not torch.equal(first.samples, speakers[head].generate(prompt(), 1.0, seed=6).samples)
 
 
+def test_a_quiet_prompt_is_continued_as_quietly(speakers: dict[str, SpeechContinuation]) -> None:
+    loud = speakers["lsd"].generate(prompt(), 1.0, seed=5).samples[48_000:]
+    quiet = speakers["lsd"].generate(Audio(prompt().samples * 0.125, 24_000), 1.0, seed=5).samples[48_000:]
+    torch.testing.assert_close(quiet * 8, loud, atol=1e-3, rtol=1e-2)
+
+
 def test_without_a_prompt_it_starts_from_nothing(speakers: dict[str, SpeechContinuation]) -> None:
     made = speakers["lsd"].generate(None, 0.8, seed=1)
-    assert made.samples.shape[0] == 10 * 1920 - speakers["lsd"].model.codec.delay
+    assert made.samples.shape[0] == 19_200
 
 
 def test_a_stop_ends_the_sound_early(speakers: dict[str, SpeechContinuation]) -> None:
