@@ -1,4 +1,4 @@
-"""Train a speech codec, VAE or RVQ: multi-scale mel, the bottleneck's loss, a teacher, discriminators that join later."""
+"""Train a speech codec, VAE or RVQ: multi-scale mel, the bottleneck's loss, a teacher, discriminators that join."""
 
 from pathlib import Path
 from typing import Any
