@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from calm_core.training.ema import EMA
 from calm_core.training.latents import encode_corpus, load_codec
 from calm_core.training.passages import PassageBatch, Passages, prepare_tokenizer
 from calm_core.training.recipes import ContinuationRecipe
+from calm_core.training.text_start import start_audio_lm
 from calm_core.types import Losses
 
 
@@ -31,6 +33,23 @@ class ContinuationLoss(nn.Module):
         )
 
 
+def parameter_groups(model: AudioLM, recipe: ContinuationRecipe) -> list[dict[str, Any]]:
+    """What is trained, for an optimizer: matrices decay, and what began as a text LM may have a rate of its own."""
+    s, rate = recipe.schedule, recipe.backbone_learning_rate
+    known = () if rate is None else ("backbone.", "text.")
+    learned = [(p, name.startswith(known), p.ndim >= 2) for name, p in model.named_parameters() if p.requires_grad]
+    groups = (
+        {
+            "params": [p for p, inside, matrix in learned if (inside, matrix) == (knew, decays)],
+            "weight_decay": s.weight_decay * decays,
+            "lr": rate if knew else s.learning_rate,
+        }
+        for knew in (False, True)
+        for decays in (True, False)
+    )
+    return [group for group in groups if group["params"]]
+
+
 class ContinuationTrainer:
     """See `loop.Trainer`."""
 
@@ -39,6 +58,8 @@ class ContinuationTrainer:
         self.accelerator = accelerator
         torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
         model = AudioLM(recipe.model)
+        if recipe.text_lm is not None:
+            print(start_audio_lm(model, recipe.text_lm).notice, file=sys.stderr, flush=True)
         if recipe.start_from is not None:
             checkpoint.load_fitting(model, recipe.start_from)
         load_codec(model.codec, recipe.codec)
@@ -65,17 +86,9 @@ class ContinuationTrainer:
         if not model.discrete:
             model.latent_mean, model.latent_std = self.training.statistics()
         s = recipe.schedule
-        learned = [p for p in model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in learned if p.ndim >= 2], "weight_decay": s.weight_decay},
-                {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
-            ],
-            s.learning_rate,
-            s.betas,
-        )
+        optimizer = torch.optim.AdamW(parameter_groups(model, recipe), s.learning_rate, s.betas)
         for group in optimizer.param_groups:
-            group["peak_lr"] = s.learning_rate
+            group["peak_lr"] = group["lr"]
         weights = Weights(
             recipe.head_batch_multiplier, recipe.context_noise, recipe.text_loss_weight, recipe.pad_weight
         )

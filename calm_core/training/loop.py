@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from calm_core.errors import InputError
 from calm_core.training import checkpoint
-from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, Schedule, read_recipe
+from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, Schedule, read_recipe
 
 
 class Trainer(Protocol):
@@ -194,6 +194,10 @@ def train_recipe(path: Path, overrides: list[str], resume: bool) -> dict[str, fl
         from calm_core.training.continuation import ContinuationTrainer
 
         return run(ContinuationTrainer(recipe, accelerator), accelerator, resume)
+    if isinstance(recipe, DistillationRecipe):
+        from calm_core.training.distill import DistillationTrainer
+
+        return run(DistillationTrainer(recipe, accelerator), accelerator, resume)
     from calm_core.training.tts import TTSTrainer
 
     return run(TTSTrainer(recipe, accelerator), accelerator, resume)

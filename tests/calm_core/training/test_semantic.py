@@ -144,8 +144,8 @@ def test_a_wavlm_that_cannot_be_had_is_one_sentence(
 def test_without_transformers_wavlm_is_refused_and_phones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(InputError, match=r"pip install transformers==.* semantic\.teacher to phones"):
-        build_teacher(SemanticConfig(teacher="wavlm"), 24_000, 12.5, CPU)
-    assert build_teacher(SemanticConfig(), 24_000, 12.5, CPU).width == 41
+        build_teacher(SemanticConfig.model_validate({"teacher": "wavlm"}), 24_000, 12.5, CPU)
+    assert build_teacher(SemanticConfig.model_validate({}), 24_000, 12.5, CPU).width == 41
 
 
 def curve(folder: Path, name: str) -> list[float]:
