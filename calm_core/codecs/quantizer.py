@@ -30,11 +30,13 @@ class Quantized(NamedTuple):
 
     Attributes:
         latents: `[B, T, D]`, with the gradient of the latents that went in.
+        first: `[B, T, D]`, the first level alone, with the same gradient.
         codes: `[B, T, K]`, long, of all levels whether or not `latents` uses them.
         commitment: Scalar, mean squared distance of what each level was given from its code, over the levels in use.
     """
 
     latents: Tensor
+    first: Tensor
     codes: Tensor
     commitment: Tensor
 
@@ -112,12 +114,13 @@ class ResidualVectorQuantizer(nn.Module):
                 distances.append((residual - nearby).square().mean((1, 2)))
                 total = total + nearby * in_use[:, level, None, None]
                 residual = residual - nearby
+            first = F.embedding(codes[0], self.codebooks[0])
             commitment = (torch.stack(distances, dim=1) * in_use).sum() / in_use.sum()
             if self.training:
                 for level, (vectors, assigned) in enumerate(zip(given, codes, strict=True)):
                     self._follow(level, vectors, assigned.flatten(), generator)
-            through = projected + (total - projected).detach()
-            return Quantized(self.project_out(through), torch.stack(codes, dim=-1), commitment)
+            whole, first = (self.project_out(projected + (q - projected).detach()) for q in (total, first))
+            return Quantized(whole, first, torch.stack(codes, dim=-1), commitment)
 
     @torch.no_grad()
     def start(self, latents: Tensor, generator: torch.Generator) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from calm_core.config.base import StrictModel
 
@@ -106,3 +106,16 @@ class RVQConfig(StrictModel):
 
 
 CodecConfig = Annotated[VAEConfig | SpectralConfig | RVQConfig, Field(discriminator="kind")]
+
+
+class LatentStatisticsConfig(StrictModel):
+    """Mean and deviation of each channel of a codec's latents over the speech that it was trained on."""
+
+    mean: list[float]
+    std: list[Annotated[float, Field(gt=0)]]
+
+    @model_validator(mode="after")
+    def _of_one_width(self) -> Self:
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"mean has {len(self.mean)} numbers and std {len(self.std)}")
+        return self

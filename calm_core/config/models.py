@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from calm_core.config.base import StrictModel
-from calm_core.config.codecs import CodecConfig
+from calm_core.config.codecs import CodecConfig, LatentStatisticsConfig
 from calm_core.config.conditioners import TextConfig, VoiceConfig
 from calm_core.config.language_model import (
     AnyHeadConfig,
@@ -33,6 +33,8 @@ class CodecModelConfig(StrictModel):
     task: Literal["codec"]
     card: ModelCard = ModelCard()
     codec: CodecConfig
+    # Of the latents, for whoever trains a model on them.
+    latent_statistics: LatentStatisticsConfig | None = None
     weights_path: str | None = None
 
 

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from calm_core.audio import Audio
 from calm_core.catalogue import Found, ModelInfo
-from calm_core.codecs import Codec
+from calm_core.codecs import Codec, RVQCodec
+from calm_core.config import CodecModelConfig
 from calm_core.errors import InputError
 from calm_core.hub import Progress
 from calm_core.tasks.loading import load_codec
 from calm_core.tasks.mono import mono
 
 MAX_SECONDS = 600.0
+
+
+class LatentStatistics(NamedTuple):
+    """Of each channel of a codec's latents, over the speech that it was trained on.
+
+    Attributes:
+        mean: `[D]`.
+        std: `[D]`.
+    """
+
+    mean: Tensor
+    std: Tensor
 
 
 class AudioCodec:
@@ -24,14 +40,20 @@ class AudioCodec:
         sample_rate: Hz.
         frame_rate: latent frames per second.
         latent_dim: width D of the latents.
+        bitrate: bits per second of its codes; None where the latents are continuous.
+        statistics: of the latents; None where they are not known.
     """
 
-    def __init__(self, info: ModelInfo, codec: Codec):
+    def __init__(self, info: ModelInfo, codec: Codec, statistics: LatentStatistics | None = None):
         self.info = info
+        self.statistics = statistics
         self.codec = codec
         self.sample_rate = codec.sample_rate
         self.frame_rate = codec.frame_rate
         self.latent_dim = codec.latent_dim
+        self.bitrate: float | None = None
+        if isinstance(codec, RVQCodec):
+            self.bitrate = codec.levels * math.log2(codec.codebook_size) * codec.frame_rate
 
     @staticmethod
     def load(
@@ -40,9 +62,19 @@ class AudioCodec:
         """Load the weights of a found codec.
 
         Raises:
-            InputError: see `loading.load_codec`.
+            InputError: see `loading.load_codec`; or the statistics of the latents are of another width.
         """
-        return AudioCodec(found.info, load_codec(found, device, progress, precision))
+        codec = load_codec(found, device, progress, precision)
+        known = found.config.latent_statistics if isinstance(found.config, CodecModelConfig) else None
+        if known is None:
+            return AudioCodec(found.info, codec)
+        if len(known.mean) != codec.latent_dim:
+            raise InputError(
+                f"The configuration of '{found.info.id}' has latent_statistics of {len(known.mean)} channels and its "
+                f"codec has {codec.latent_dim}; remove them or give those of this codec."
+            )
+        statistics = LatentStatistics(torch.tensor(known.mean), torch.tensor(known.std))
+        return AudioCodec(found.info, codec, statistics)
 
     @torch.inference_mode()
     def encode(self, audio: Audio) -> Tensor:

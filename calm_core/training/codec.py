@@ -1,4 +1,4 @@
-"""Train a speech codec, VAE or RVQ: multi-scale mel, the bottleneck's loss, discriminators that join later."""
+"""Train a speech codec, VAE or RVQ: multi-scale mel, the bottleneck's loss, a teacher, discriminators that join."""
 
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from calm_core.training.ema import EMA
 from calm_core.training.losses import MultiScaleMel, kl_to_standard_normal
 from calm_core.training.pitch import corpus_pitch
 from calm_core.training.recipes import CodecRecipe
+from calm_core.training.semantic import SemanticDistance, Teacher, build_teacher
 from calm_core.weights import read_tensors
 
 # Vectors for each code from which the codebooks begin. A batch of crops has fewer vectors than there are codes.
@@ -32,31 +33,38 @@ Pass = tuple[Tensor, Tensor, dict[str, Tensor]]
 class _Variational(nn.Module):
     """One differentiable pass, so that a distributed wrapper sees a single forward."""
 
-    def __init__(self, codec: SpectralCodec):
+    def __init__(self, codec: SpectralCodec, semantic: SemanticDistance | None):
         super().__init__()
-        self.codec = codec
+        self.codec, self.semantic = codec, semantic
 
-    def forward(self, wave: Tensor, pitch: Tensor, generator: torch.Generator) -> Pass:
+    def forward(self, wave: Tensor, pitch: Tensor, generator: torch.Generator, features: Tensor | None) -> Pass:
         mean, log_variance = self.codec.posterior(wave[:, None])
         noise = torch.randn(mean.shape, generator=generator).to(mean.device)
         latents = mean + noise * torch.exp(0.5 * log_variance)  # the reparameterised posterior sample
         # The true pitch drives the pulses: the sound then teaches the filters alone, and the pitch has its own loss.
         made, log_pitch = self.codec.decoder(latents, pitch=pitch)
-        return made, log_pitch, {"kl": kl_to_standard_normal(mean, log_variance)}
+        losses = {"kl": kl_to_standard_normal(mean, log_variance)}
+        if self.semantic is not None:
+            # The sample, not the mean: what lies below the posterior's noise is of no use to a model of latents.
+            losses["semantic"] = self.semantic(latents, features)
+        return made, log_pitch, losses
 
 
 class _Quantized(nn.Module):
     """The same pass through codes."""
 
-    def __init__(self, codec: RVQCodec, level_dropout: float):
+    def __init__(self, codec: RVQCodec, semantic: SemanticDistance | None, level_dropout: float):
         super().__init__()
-        self.codec, self.level_dropout = codec, level_dropout
+        self.codec, self.semantic, self.level_dropout = codec, semantic, level_dropout
 
-    def forward(self, wave: Tensor, pitch: Tensor, generator: torch.Generator) -> Pass:
+    def forward(self, wave: Tensor, pitch: Tensor, generator: torch.Generator, features: Tensor | None) -> Pass:
         mean = self.codec.autoencoder.encode(wave[:, None])
         quantized = self.codec.quantizer(mean, generator, self.level_dropout)
         made, log_pitch = spectral_part(self.codec).decoder(quantized.latents, pitch=pitch)
-        return made, log_pitch, {"commitment": quantized.commitment}
+        losses = {"commitment": quantized.commitment}
+        if self.semantic is not None:
+            losses["semantic"] = self.semantic(quantized.first, features)
+        return made, log_pitch, losses
 
 
 def spectral_part(codec: Codec) -> SpectralCodec:
@@ -103,15 +111,21 @@ class CodecTrainer:
         accelerator.wait_for_everyone()
         self.pitches = {name: hold_unvoiced_pair(p.float()) for name, p in corpus_pitch(recipe.corpus).items()}
         self.hop = spectral_part(codec).encoder.hop
-        if isinstance(codec, RVQCodec):
-            one_pass: nn.Module = _Quantized(codec, recipe.level_dropout)
-        else:
-            one_pass = _Variational(spectral_part(codec))
         self.bottleneck = {"kl": recipe.kl_weight, "commitment": recipe.commitment_weight}
+        self.teacher: Teacher | None = None
+        semantic = None
+        if recipe.semantic is not None:
+            self.teacher = build_teacher(recipe.semantic, codec.sample_rate, codec.frame_rate, accelerator.device)
+            semantic = SemanticDistance(codec.latent_dim, self.teacher.width)
+            self.bottleneck["semantic"] = recipe.semantic.weight
+        if isinstance(codec, RVQCodec):
+            one_pass: nn.Module = _Quantized(codec, semantic, recipe.level_dropout)
+        else:
+            one_pass = _Variational(spectral_part(codec), semantic)
         s = recipe.schedule
         optimizers: dict[str, torch.optim.Optimizer] = {
             "codec_optimizer": torch.optim.AdamW(
-                [p for p in codec.parameters() if p.requires_grad],
+                [p for p in one_pass.parameters() if p.requires_grad],
                 s.learning_rate,
                 s.betas,
                 weight_decay=s.weight_decay,
@@ -124,6 +138,8 @@ class CodecTrainer:
         optimizers["discriminator_optimizer"].param_groups[0]["peak_lr"] = recipe.discriminator_learning_rate
         self.ema = EMA(codec.to(accelerator.device), s.ema)
         self.modules = {"codec": codec, "discriminators": discriminators, "ema": self.ema.average}
+        if semantic is not None:
+            self.modules["semantic"] = semantic
         self.optimizers = optimizers
         self.autoencode, self.discriminators, self.codec_optimizer, self.discriminator_optimizer = accelerator.prepare(
             one_pass, discriminators, *optimizers.values()
@@ -135,11 +151,12 @@ class CodecTrainer:
         recipe, accelerator = self.recipe, self.accelerator
         count = max(1, self.schedule.batch // accelerator.num_processes)
         wave, origins = self.training.crops(count, self.length, self.hop, generator)
+        features = None if self.teacher is None else self.teacher.features(wave, origins).to(accelerator.device)
         wave, (pitch, voiced) = wave.to(accelerator.device), self.pitch_of(origins)
         if isinstance(self.codec, RVQCodec) and not self.codec.quantizer.started:
             self.start_codebooks(self.codec, generator)
         with accelerator.autocast():
-            delayed, log_pitch, bottleneck = self.autoencode(wave, pitch, generator)
+            delayed, log_pitch, bottleneck = self.autoencode(wave, pitch, generator, features)
         # The decoder runs `delay` samples late; its run-in is not judged.
         made, target = delayed[:, self.delay :], wave[:, : wave.shape[1] - self.delay]
         parts = {

@@ -14,6 +14,7 @@ from calm_core.conditioners.aligned import ENDINGS, PHONE_INDEX
 from calm_core.errors import InputError
 from calm_core.training.checkpoint import write_json, write_tensors
 from calm_core.training.data import Corpus, Row
+from calm_core.training.statistics import exact_statistics, write_statistics
 from calm_core.weights import read_tensors
 
 
@@ -21,7 +22,8 @@ from calm_core.weights import read_tensors
 def encode_corpus(codec: Codec, corpus: Corpus, path: Path, batch: int = 32, device: str = "cpu") -> None:
     """Write the mean latents of every row of `corpus` to `path` (safetensors: row id -> `[T, D]` fp16).
 
-    Of a codec with codebooks, the codes are written instead (`[T, K]` int16).
+    Of a codec with codebooks, the codes are written instead (`[T, K]` int16). Beside the latents of the training split
+    come their statistics (see `training.statistics`).
 
     Rows of similar length share a batch; the codec is causal, so padding at the end changes nothing before it.
     """
@@ -40,6 +42,8 @@ def encode_corpus(codec: Codec, corpus: Corpus, path: Path, batch: int = 32, dev
         if at // batch % 20 == 0:
             print(f"latents {at}/{len(order)}", file=sys.stderr, flush=True)
     write_tensors(path, latents)
+    if corpus.rows[0].split == "train" and not isinstance(codec, RVQCodec):
+        write_statistics(path.parent, latents.values())
     write_json(path.with_suffix(".json"), [_describe(row) for row in corpus.rows])
 
 
@@ -111,8 +115,7 @@ class LatentCorpus:
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Exact mean and deviation `[D]` of every latent channel."""
-        every = torch.cat([self.latents[row["id"]] for row in self.rows]).double()
-        return every.mean(0).float(), every.std(0).float()
+        return exact_statistics([self.latents[row["id"]] for row in self.rows])
 
     def draw(self, count: int, generator: torch.Generator) -> TTSBatch:
         """A random batch of rows of similar length: one bucket of a pool eight times as large."""

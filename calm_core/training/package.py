@@ -9,10 +9,18 @@ from typing import Literal
 import torch
 import yaml
 
-from calm_core.config import ContinuationSamplingConfig, PrefixTextConfig, SamplingConfig, TextStreamConfig
+from calm_core.config import (
+    CodecModelConfig,
+    ContinuationSamplingConfig,
+    PrefixTextConfig,
+    SamplingConfig,
+    TextStreamConfig,
+    read_config,
+)
 from calm_core.errors import InputError
 from calm_core.training.checkpoint import write_tensors
 from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, TTSRecipe
+from calm_core.training.statistics import read_statistics
 from calm_core.weights import Tensors, read_tensors, to_int8
 
 LMRecipe = TTSRecipe | DistillationRecipe | ContinuationRecipe
@@ -25,6 +33,7 @@ MAX_BYTES = 10_000_000  # a bundled file stays below this, so that a clone stays
 def package(
     recipe: CodecRecipe | LMRecipe, target: Path, title: str, licence: str, codec_id: str | None = None,
     sampling: SamplingConfig | ContinuationSamplingConfig | None = None, weights: Literal["fp16", "int8"] = "fp16",
+    statistics: Path | None = None,
 ) -> int:  # fmt: skip
     """Write `config.yaml` and `model.safetensors` into `target`, and the tokenizer of a model that has one.
 
@@ -36,12 +45,13 @@ def package(
         codec_id: For a language model, the bundled codec beside it, whose weights are not repeated.
         sampling: For a language model, its default sampling.
         weights: fp16, or int8 for the large matrices and fp16 for everything else (see `weights.to_int8`).
+        statistics: For a codec, the `statistics.safetensors` beside its latents.
 
     Returns:
         The number of parameters.
 
     Raises:
-        InputError: The run has no weights, or the file would pass 10 MB.
+        InputError: The run has no weights, the file would pass 10 MB, or there are no such statistics.
     """
     name = "codec.safetensors" if isinstance(recipe, CodecRecipe) else "model.safetensors"
     tensors = {key: value for key, value in read_tensors(recipe.folder / name).items() if _belongs(key, recipe)}
@@ -58,6 +68,8 @@ def package(
     target.mkdir(parents=True, exist_ok=True)
     if isinstance(recipe, CodecRecipe):
         config: dict[str, object] = {"task": "codec", "card": card, "codec": recipe.model.model_dump(mode="json")}
+        if statistics is not None:
+            config["latent_statistics"] = read_statistics(statistics).model_dump(mode="json")
     else:
         left_out = {"task", "card", "sampling", "weights_path", "weights_path_without_voice_cloning"}
         config = {"task": recipe.model.task, "card": card, **recipe.model.model_dump(mode="json", exclude=left_out)}
@@ -72,6 +84,23 @@ def package(
     write_tensors(target / "model.safetensors", stored)
     (target / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     return parameters
+
+
+def add_statistics(config: Path, statistics: Path) -> None:
+    """Put the statistics of a codec's latents into the `config.yaml` of a codec that is packaged already.
+
+    Args:
+        config: Rewritten.
+        statistics: The `statistics.safetensors` beside latents of this codec.
+
+    Raises:
+        InputError: There is no such codec, or no such statistics.
+    """
+    if not isinstance(read_config(config), CodecModelConfig):
+        raise InputError(f"The configuration {config} is not that of a codec; give the config.yaml of one.")
+    values = yaml.safe_load(config.read_text(encoding="utf-8"))
+    values["latent_statistics"] = read_statistics(statistics).model_dump(mode="json")
+    config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
 def _belongs(key: str, recipe: CodecRecipe | LMRecipe) -> bool:

@@ -16,6 +16,7 @@ from calm_core.config import TextStreamConfig
 from calm_core.errors import InputError
 from calm_core.text_stream import lay_out
 from calm_core.training.data import Corpus
+from calm_core.training.statistics import exact_statistics
 
 # A share of the pieces begins where its passage begins, so that the model also learns to start from nothing.
 _FROM_THE_START = 0.3
@@ -88,8 +89,7 @@ class Passages:
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Exact mean and deviation [D] of every latent channel."""
-        every = torch.cat([self.frames[row["id"]] for row in self.rows]).double()
-        return every.mean(0).float(), every.std(0).float()
+        return exact_statistics([self.frames[row["id"]] for row in self.rows])
 
     def draw(self, count: int, generator: torch.Generator) -> PassageBatch:
         """A random batch."""

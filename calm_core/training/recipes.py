@@ -1,10 +1,10 @@
 """Training recipes: strict YAML, one kind for each trainer."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
 
 from calm_core.config import ContinuationModelConfig, RVQConfig, SpectralConfig, TTSModelConfig, describe
 from calm_core.errors import InputError
@@ -44,6 +44,14 @@ TrainableCodec = Annotated[
 ]
 
 
+class SemanticConfig(Strict):
+    """Semantic distillation into the encoder; see `training.semantic`."""
+
+    teacher: Literal["phones", "wavlm"] = "phones"
+    model: str = Field("microsoft/wavlm-large", description="folder, or owner/name[@revision] on the Hub; wavlm only")
+    weight: float = Field(25.0, gt=0, description="of the cosine distance")
+
+
 class CodecRecipe(Strict):
     """`kind: codec`: the VAE-GAN, or the RVQ-GAN around the same encoder and decoder."""
 
@@ -64,11 +72,18 @@ class CodecRecipe(Strict):
     freeze_encoder: bool = Field(
         False, description="train the decoder alone: latents made before, and models on them, stay valid"
     )
+    semantic: SemanticConfig | None = None
     adversarial_weight: float = 1.0
     feature_weight: float = 2.0
     adversarial_from: int = Field(0, ge=0, description="step at which the discriminators join")
     discriminator_learning_rate: float = 2e-4
     discriminator_channels: int = 128
+
+    @model_validator(mode="after")
+    def _the_encoder_can_be_taught(self) -> Self:
+        if self.semantic is not None and self.freeze_encoder:
+            raise ValueError("semantic teaches the encoder, so freeze_encoder must be false")
+        return self
 
 
 class TTSRecipe(Strict):

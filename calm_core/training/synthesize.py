@@ -132,10 +132,18 @@ def normalise_loudness(samples: np.ndarray, target_lufs: float) -> np.ndarray:
 
 def speak(text: str, speaker: Speaker, target_lufs: float = -23.0) -> np.ndarray:
     """A speaker's real (synthetic-corpus) reading of a text: samples `[T]` at 24 kHz, float64."""
-    samples, _ = read_with_flite(text, speaker.base)
+    return speak_timed(text, speaker, target_lufs)[0]
+
+
+def speak_timed(
+    text: str, speaker: Speaker, target_lufs: float = -23.0
+) -> tuple[np.ndarray, list[tuple[str, float]]]:
+    """The same, and the phones with their ends in seconds."""
+    samples, phones = read_with_flite(text, speaker.base)
     if not speaker.is_original:
         samples = revoice(analyse(samples), speaker)
-    return normalise_loudness(soxr.resample(samples, FLITE_RATE, CORPUS_RATE), target_lufs)
+    audio = normalise_loudness(soxr.resample(samples, FLITE_RATE, CORPUS_RATE), target_lufs)
+    return audio, _slower(phones, speaker, len(audio))
 
 
 def utterances(job: Job, recipe: CorpusRecipe) -> Iterator[tuple[dict[str, Any], np.ndarray]]:

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, says, run in (
         ("intelligibility", "word error rate beside the source voices and the codec alone", _intelligibility),
         ("cloning", "speaker similarity and rank-1 accuracy on held-out speakers", _cloning),
-        ("codec", "quality of the codec's reconstruction on held-out speech", _codec),
+        ("codec", "quality of reconstruction and phones in the latents, of one codec or several side by side", _codec),
     ):
         report = reports.add_parser(name, help=says)
         if name != "codec":
@@ -38,7 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                     help=f"{says_of_value}; each model is measured with every value (default: the model's own)",
                 )  # fmt: skip
             report.add_argument("--systems", help="comma-separated part of what is compared")
-        report.add_argument("--codec", default="calm-codec-speech", help="codec model (default: %(default)s)")
+        if name == "codec":
+            report.add_argument(
+                "--codecs", "--codec", nargs="+", default=["calm-codec-speech"], metavar="CODEC",
+                help="codecs, by id or as local folders, on the same clips (default: calm-codec-speech)",
+            )  # fmt: skip
+        else:
+            report.add_argument("--codec", default="calm-codec-speech", help="codec model (default: %(default)s)")
         report.add_argument("--device", default="cpu", help="torch device (default: %(default)s)")
         report.add_argument("--sentences", type=Path, help="text file, a sentence a line (default: the project's 100)")
         report.add_argument("--limit", type=int, help="only the first sentences")
@@ -152,5 +158,5 @@ def _codec(options: argparse.Namespace) -> None:
     from evaluation.bundled import codec
 
     started = time.monotonic()
-    settings = codec.Settings(_sentences(options), options.codec, options.device, options.seed)
+    settings = codec.Settings(_sentences(options), options.codecs, options.device, options.seed)
     _show(options, codec.measure(settings), started)

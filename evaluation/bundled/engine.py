@@ -187,13 +187,23 @@ class Continuation:
 
 
 class Reconstruction:
-    """A codec, there and back."""
+    """A codec, there and back.
+
+    Attributes:
+        bitrate: Bits per second; None where the latents are continuous.
+    """
 
     def __init__(self, model: str, device: str = "cpu") -> None:
         import calm_core
 
         with _user_errors():
             self._task = calm_core.load(model, task="codec", device=device)
+        self.bitrate: float | None = self._task.bitrate
+
+    def latents(self, clip: Clip) -> tuple[np.ndarray, float]:
+        """Latents `[T, D]` of a clip and their frames per second."""
+        with _user_errors():
+            return self._task.encode(to_audio(clip)).numpy(), self._task.frame_rate
 
     def __call__(self, clip: Clip) -> Clip:
         """The clip after the codec, cut to the clip's length (a codec pads to whole frames)."""

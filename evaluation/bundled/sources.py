@@ -9,7 +9,7 @@ import numpy as np
 
 from calm_core.errors import InputError as EngineError
 from calm_core.training.speakers import Speaker, make_speakers
-from calm_core.training.synthesize import CORPUS_RATE, load_recipe, speak
+from calm_core.training.synthesize import CORPUS_RATE, load_recipe, speak_timed
 from evaluation.clips import Clip, make_clip
 from evaluation.errors import InputError
 
@@ -32,10 +32,22 @@ def read_aloud(item: str, text: str, speaker: Speaker, said: str | None = None) 
     Raises:
         InputError: flite is missing.
     """
+    return read_aloud_timed(item, text, speaker, said)[0]
+
+
+def read_aloud_timed(
+    item: str, text: str, speaker: Speaker, said: str | None = None
+) -> tuple[Clip, list[tuple[str, float]]]:
+    """The same, and the phones with their ends in seconds.
+
+    Raises:
+        InputError: flite is missing.
+    """
     try:
-        return make_clip(item, speak(text, speaker), CORPUS_RATE, said or text)
+        samples, phones = speak_timed(text, speaker)
     except RuntimeError as error:
         raise InputError(str(error)) from error
+    return make_clip(item, samples, CORPUS_RATE, said or text), phones
 
 
 def first_seconds(clips: list[Clip], seconds: float) -> Clip:

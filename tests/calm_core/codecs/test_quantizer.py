@@ -11,9 +11,11 @@ import torch.distributed as dist
 
 from calm_core.codecs.quantizer import ResidualVectorQuantizer, kmeans
 
+# Importing torch takes minutes on a loaded machine: the first process waits for a sign, not for a number of seconds.
 WORLD = """
 import sys
 from tests.calm_core.codecs.test_quantizer import train_in_company
+print("ready", flush=True)
 train_in_company(sys.argv[1], rank=1)
 """
 
@@ -100,7 +102,11 @@ def test_the_gradient_goes_straight_through_and_codebooks_take_none() -> None:
     (quantized.latents * weights).sum().backward()
     torch.testing.assert_close(latents.grad, weights)
     torch.testing.assert_close(quantized.latents, quantizer.dequantize(quantizer.quantize(latents)))
+    torch.testing.assert_close(quantized.first, quantizer.dequantize(quantized.codes[..., :1]))
     assert torch.equal(quantized.codes, quantizer.quantize(latents))
+    latents.grad = None
+    (quantizer(latents, generator()).first * weights).sum().backward()
+    torch.testing.assert_close(latents.grad, weights)
     latents.grad = None
     quantizer(latents, generator()).commitment.backward()
     # Each level pulls towards its code: d/dz of the mean over K levels of |z - q_1 - ... - q_k|^2 / (T D), over B rows.
@@ -162,12 +168,16 @@ def one_step(latents: torch.Tensor) -> torch.Tensor:
     return quantizer.codebooks
 
 
+@pytest.mark.timeout(900)
 def test_two_processes_agree_and_average_over_all_vectors(tmp_path: Path) -> None:
-    other = subprocess.Popen([sys.executable, "-c", WORLD, str(tmp_path)], cwd=Path(__file__).parents[3])
-    try:
-        together = train_in_company(str(tmp_path), rank=0)
-        assert other.wait(60) == 0
-    finally:
-        other.kill()
+    command = [sys.executable, "-c", WORLD, str(tmp_path)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "ready\n"  # nothing, at once, where it died
+            together = train_in_company(str(tmp_path), rank=0)
+            assert other.wait() == 0
+        finally:
+            other.kill()
     torch.testing.assert_close(together, one_step(vectors(2, 20, 4)))
     assert not torch.allclose(together, one_step(vectors(2, 20, 4)[:1]))

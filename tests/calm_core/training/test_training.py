@@ -306,5 +306,11 @@ def test_the_learning_rate_warms_up_and_ends_where_the_recipe_says() -> None:
 
 def test_the_bundled_recipes_are_valid() -> None:
     configs = Path(__file__).parents[3] / "calm_core" / "configs"
-    for name in ("codec_speech.yaml", "codec_speech_decoder.yaml", "codec_speech_rvq.yaml", "tts_en.yaml"):
+    for name in (
+        "codec_speech.yaml",
+        "codec_speech_decoder.yaml",
+        "codec_speech_rvq.yaml",
+        "codec_speech_semantic.yaml",
+        "tts_en.yaml",
+    ):
         read_recipe(configs / name, [])
