@@ -17,6 +17,8 @@ from calm_core.training.ema import EMA
 from calm_core.training.losses import MultiScaleMel, kl_to_standard_normal
 from calm_core.training.pitch import corpus_pitch
 from calm_core.training.recipes import CodecRecipe
+from calm_core.training.schedule import own_rows
+from calm_core.training.trainer import Trainer
 
 
 class _Autoencode(nn.Module):
@@ -34,8 +36,8 @@ class _Autoencode(nn.Module):
         return made, log_pitch, mean, log_variance
 
 
-class CodecTrainer:
-    """See `loop.Trainer`. The discriminators and the codec take turns on the same batch."""
+class CodecTrainer(Trainer):
+    """See `trainer.Trainer`. The discriminators and the codec take turns on the same batch."""
 
     def __init__(self, recipe: CodecRecipe, accelerator: Any):
         self.recipe, self.schedule, self.folder = recipe, recipe.schedule, recipe.folder
@@ -82,10 +84,12 @@ class CodecTrainer:
     def step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """One step of the discriminators (once they have joined) and one of the codec."""
         recipe, accelerator = self.recipe, self.accelerator
-        count = max(1, self.schedule.batch // accelerator.num_processes)
+        count, mine = self.schedule.batch, own_rows(self.schedule.batch, accelerator)
         wave, origins = self.training.crops(count, self.length, self.hop, generator)
+        wave, origins = wave[mine], origins[mine]
+        self.seen = [row.id for row, _ in origins]
         wave, (pitch, voiced) = wave.to(accelerator.device), self.pitch_of(origins)
-        noise = torch.randn(count, self.frames, self.codec.latent_dim, generator=generator).to(accelerator.device)
+        noise = torch.randn(count, self.frames, self.codec.latent_dim, generator=generator)[mine].to(accelerator.device)
         with accelerator.autocast():
             delayed, log_pitch, mean, log_variance = self.autoencode(wave, noise, pitch)
         # The decoder runs `delay` samples late; its run-in is not judged.
@@ -93,7 +97,9 @@ class CodecTrainer:
         parts = {
             "mel": self.mel(made, target),
             "kl": kl_to_standard_normal(mean, log_variance),
-            "pitch": ((log_pitch - pitch.log()).abs() * voiced).sum() / voiced.sum().clamp(min=1),
+            # Divided by the mean count over processes, so that their mean is that of the whole batch.
+            "pitch": ((log_pitch - pitch.log()).abs() * voiced).sum()
+            / accelerator.reduce(voiced.sum(), "mean").clamp(min=1),
         }
         total = recipe.mel_weight * parts["mel"] + recipe.kl_weight * parts["kl"] + recipe.pitch_weight * parts["pitch"]
         if step >= recipe.adversarial_from:
@@ -114,6 +120,10 @@ class CodecTrainer:
         self.codec_optimizer.step()
         self.ema.update(self.codec, step)
         return {name: value.detach() for name, value in parts.items()}
+
+    def batch_ids(self) -> list[str]:
+        """See `trainer.Trainer`."""
+        return self.seen
 
     def pitch_of(self, origins: list[tuple[Row, int]]) -> tuple[Tensor, Tensor]:
         """Pitch in Hz and voicing (0 or 1) of every hop of the decoder's output, each `[B, F]`.

@@ -14,9 +14,10 @@ from calm_core.errors import InputError
 from calm_core.model import CALM
 from calm_core.training import checkpoint
 from calm_core.training.data import Corpus
-from calm_core.training.ema import EMA
+from calm_core.training.latent_shards import latents_exist
 from calm_core.training.latents import LatentCorpus, TTSBatch, encode_corpus
 from calm_core.training.recipes import TTSRecipe
+from calm_core.training.trainer import LossTrainer
 from calm_core.types import Losses
 from calm_core.weights import read_tensors
 
@@ -64,7 +65,9 @@ def prepare_latents(recipe: TTSRecipe, calm: CALM, device: torch.device) -> None
     """Encode the corpus once, split by split; files that are there are kept."""
     for split in ("train", "valid", "heldout"):
         path = recipe.latents / f"{split}.safetensors"
-        if not path.exists():
+        if split == "heldout" and not (recipe.corpus / "manifest.jsonl").exists():
+            continue  # latents that came from elsewhere need no corpus, and training reads no held-out speakers
+        if not latents_exist(path):
             recipe.latents.mkdir(parents=True, exist_ok=True)
             encode_corpus(calm.codec.to(device), Corpus(recipe.corpus, split), path, device=str(device))
 
@@ -83,12 +86,12 @@ def load_codec(calm: CALM, path: Path) -> None:
     calm.codec.eval().requires_grad_(False)
 
 
-class TTSTrainer:
-    """See `loop.Trainer`."""
+class TTSTrainer(LossTrainer):
+    """See `trainer.Trainer`."""
 
     def __init__(self, recipe: TTSRecipe, accelerator: Any):
-        self.recipe, self.schedule, self.folder = recipe, recipe.schedule, recipe.folder
-        self.accelerator = accelerator
+        super().__init__(recipe.schedule, recipe.folder, accelerator)
+        self.recipe = recipe
         torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
         calm = CALM(recipe.model)
         if recipe.start_from is not None:
@@ -97,41 +100,23 @@ class TTSTrainer:
         if accelerator.is_main_process:
             prepare_latents(recipe, calm, accelerator.device)
         accelerator.wait_for_everyone()
-        self.training = LatentCorpus(recipe.latents / "train.safetensors")
+        self.training = LatentCorpus(recipe.latents / "train.safetensors", on_corrupt=recipe.on_corrupt)
         self.valid = LatentCorpus(recipe.latents / "valid.safetensors")
         calm.latent_mean, calm.latent_std = self.training.statistics()
-        s = recipe.schedule
-        learned = [p for p in calm.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in learned if p.ndim >= 2], "weight_decay": s.weight_decay},
-                {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
-            ],
-            s.learning_rate,
-            s.betas,
-        )
-        for group in optimizer.param_groups:
-            group["peak_lr"] = s.learning_rate
-        loss = TTSLoss(calm, recipe)
-        self.ema = EMA(loss.to(accelerator.device), s.ema)
-        self.modules: dict[str, nn.Module] = {"model": loss, "ema": self.ema.average}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": optimizer}
-        self.model = loss
-        self.wrapped, self.optimizer = accelerator.prepare(loss, optimizer)
+        self.build(TTSLoss(calm, recipe), self.training.lengths)
 
-    def step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """One optimisation step."""
-        count = max(1, self.schedule.batch // self.accelerator.num_processes)
-        batch = self.training.draw(count, generator).to(self.accelerator.device)
+    def before_step(self, step: int) -> None:
+        """Tell the head how far the training is."""
+        assert isinstance(self.model, TTSLoss)
         self.model.calm.head.at_step(step, self.schedule.steps)
-        with self.accelerator.autocast():
-            losses = self.wrapped(batch, generator)
-        self.optimizer.zero_grad()
-        self.accelerator.backward(losses.total)
-        norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.schedule.clip)
-        self.optimizer.step()
-        self.ema.update(self.model, step)
-        return {**losses.parts, "gradient": norm.detach()}
+
+    def batch(self, rows: list[int], generator: torch.Generator) -> TTSBatch:
+        """See `LossTrainer`."""
+        return self.training.collate(rows, generator).to(self.accelerator.device)
+
+    def row_id(self, row: int) -> str:
+        """The id of a row of the corpus."""
+        return self.training.rows[row]["id"]
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:

@@ -1,0 +1,116 @@
+"""What can be wrong with a recipe, found before any work is done for it."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from calm_core.codecs import build_codec
+from calm_core.errors import InputError
+from calm_core.model import CALM
+from calm_core.training.latent_shards import index_path, latents_exist, read_index
+from calm_core.training.recipes import CodecRecipe, TTSRecipe
+
+
+def build_without_storage(build: Callable[[], nn.Module], key: str) -> nn.Module:
+    """Make a module on the meta device, so that its shapes are known and no memory is used.
+
+    Args:
+        build: Makes it.
+        key: Of the recipe that describes it, for the message.
+
+    Raises:
+        InputError: Its sizes do not fit together; the message shows the condition that fails.
+    """
+    try:
+        with torch.device("meta"):
+            return build()
+    except (AssertionError, RuntimeError, ValueError, ZeroDivisionError) as error:
+        where = traceback.extract_tb(error.__traceback__)[-1].line or ""
+        reason = str(error).splitlines()[0] if str(error) else where.removeprefix("assert ").partition(", ")[0]
+        raise InputError(f"The sizes under the recipe's {key} do not fit together: {reason}.") from None
+
+
+def check_weights(path: Path, module: nn.Module, what: str) -> None:
+    """Compare the header of a weights file with a module's shapes.
+
+    Raises:
+        InputError: The file is missing, damaged, or made for other shapes.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no {what} {path}; train it first, or correct the recipe's path.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(f"The {what} {path} is damaged ({error}); copy it again.") from None
+    for name, tensor in module.state_dict().items():
+        if found.get(name) != list(tensor.shape):
+            raise InputError(
+                f"The {what} {path} does not fit the recipe: '{name}' is {found.get(name, 'missing')} there "
+                f"and {list(tensor.shape)} in the recipe's model."
+            )
+
+
+def check_corpus(folder: Path) -> None:
+    """Look whether there is a corpus.
+
+    Raises:
+        InputError: There is none.
+    """
+    if not (folder / "manifest.jsonl").exists():
+        raise InputError(
+            f"There is no corpus in {folder} (no manifest.jsonl); make it with: calm synthesize RECIPE.yaml"
+        )
+
+
+def check_latents(folder: Path, split: str, width: int) -> None:
+    """Compare the width of latents that are there with the codec's.
+
+    Raises:
+        InputError: They are damaged, or another codec's.
+    """
+    path = folder / f"{split}.safetensors"
+    if index_path(path).exists():
+        found = read_index(index_path(path)).get("channels", width)
+    else:
+        try:
+            with safe_open(path, framework="pt") as file:
+                first = next(iter(file.keys()), None)
+                found = file.get_slice(first).get_shape()[-1] if first is not None else width
+        except (safetensors.SafetensorError, OSError) as error:
+            raise InputError(f"The latents {path} are damaged ({error}); delete them and encode again.") from None
+    if found != width:
+        raise InputError(
+            f"The latents in {folder} have {found} channels and the recipe's codec {width}; "
+            "encode the corpus with this codec, or name the codec that made them."
+        )
+
+
+def check(recipe: CodecRecipe | TTSRecipe) -> None:
+    """Find missing files and impossible shapes.
+
+    Raises:
+        InputError: What is missing or does not fit, and what to do.
+    """
+    if isinstance(recipe, TTSRecipe):
+        calm = build_without_storage(lambda: CALM(recipe.model), "model")
+        assert isinstance(calm, CALM)
+        check_weights(recipe.codec, calm.codec, "codec")
+        for split in ("train", "valid"):
+            if latents_exist(recipe.latents / f"{split}.safetensors"):
+                check_latents(recipe.latents, split, calm.codec.latent_dim)
+            else:
+                check_corpus(recipe.corpus)
+    elif isinstance(recipe, CodecRecipe):
+        build_without_storage(lambda: build_codec(recipe.model), "model")
+        check_corpus(recipe.corpus)
+        if recipe.schedule.accumulate > 1:
+            raise InputError("A codec takes its batch in one piece; leave schedule.accumulate at 1.")
+    start = getattr(recipe, "start_from", None)
+    if start is not None and not start.is_file():
+        raise InputError(f"There is no file {start} to start from; correct start_from or leave it out.")
