@@ -28,6 +28,8 @@ class Faults:
         """
         why = " ".join(str(reason).split()) or type(reason).__name__
         if self.on_corrupt == "stop":
-            raise InputError(f"{name} is damaged ({why}); mend or remove it, or set {self.setting}=skip to go on without.")
+            raise InputError(
+                f"{name} is damaged ({why}); mend or remove it, or set {self.setting}=skip to go on without."
+            )
         self.skipped.append(name)
         print(f"skipped {name}: {why} ({len(self.skipped)} so far)", file=sys.stderr, flush=True)

@@ -55,7 +55,9 @@ def open_latents(path: Path, on_corrupt: OnCorrupt = "stop") -> tuple[Mapping[st
     try:
         return load_file(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"The latents {path} are damaged ({error}); delete them and encode the corpus again.") from None
+        raise InputError(
+            f"The latents {path} are damaged ({error}); delete them and encode the corpus again."
+        ) from None
 
 
 def checksum(path: Path) -> int:

@@ -58,7 +58,7 @@ def count_shares(schedule: Schedule, processes: int) -> int:
         )
     if schedule.batch % shares:
         raise InputError(
-            f"schedule.batch is {schedule.batch}, which does not fall into {shares} equal parts; make it a multiple of them."
+            f"schedule.batch is {schedule.batch}, which does not fall into {shares} equal parts; make it a multiple."
         )
     return shares
 

@@ -19,6 +19,7 @@ from calm_core.training.package import package
 from calm_core.training.recipes import Schedule, read_recipe
 from tests.calm_core.training.tiny_runs import SCHEDULE, codec_recipe, same, tts_recipe, write
 
+
 def test_a_resumed_codec_run_equals_an_uninterrupted_one(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
     recipe = write(tmp_path / "codec.yaml", codec_recipe(corpus, tmp_path / "run"))
     train_recipe(recipe, ["schedule.steps=2"], resume=False)
