@@ -5,7 +5,7 @@
     tts = calm_core.load("calm-tts-en")
     audio = tts.generate("Hello there.", voice="slt", seed=1)
 
-`list_models` says what there is; `load` makes a `TextToSpeech` or an `AudioCodec`.
+`list_models` says what there is; `load` makes a `TextToSpeech`, a `SpeechContinuation` or an `AudioCodec`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from calm_core.errors import InputError
     from calm_core.hub import Progress
     from calm_core.tasks.codec import AudioCodec
+    from calm_core.tasks.speech_continuation import ContinuationStream, SpeechContinuation
+    from calm_core.tasks.thoughts import Word
     from calm_core.tasks.tts import SpeechStream, TextToSpeech, Utterance
     from calm_core.tasks.voice_shelf import VoiceInfo
-    from calm_core.types import SamplingParams
+    from calm_core.types import ContinuationParams, SamplingParams
     from calm_core.voices import Voice
 
 # Where the public names live; they are imported when first used, so that `import calm_core` is
@@ -33,25 +35,33 @@ _HOMES = {
     "list_models": "calm_core.catalogue",
     "InputError": "calm_core.errors",
     "AudioCodec": "calm_core.tasks.codec",
+    "ContinuationParams": "calm_core.types",
+    "ContinuationStream": "calm_core.tasks.speech_continuation",
+    "SpeechContinuation": "calm_core.tasks.speech_continuation",
     "SpeechStream": "calm_core.tasks.tts",
     "TextToSpeech": "calm_core.tasks.tts",
     "Utterance": "calm_core.tasks.tts",
     "VoiceInfo": "calm_core.tasks.voice_shelf",
     "SamplingParams": "calm_core.types",
     "Voice": "calm_core.voices",
+    "Word": "calm_core.tasks.thoughts",
 }
 
 __all__ = [
     "Audio",
     "AudioCodec",
+    "ContinuationParams",
+    "ContinuationStream",
     "InputError",
     "ModelInfo",
     "SamplingParams",
+    "SpeechContinuation",
     "SpeechStream",
     "TextToSpeech",
     "Utterance",
     "Voice",
     "VoiceInfo",
+    "Word",
     "list_models",
     "load",
     "read_audio",
@@ -83,6 +93,16 @@ def load(
 @overload
 def load(
     model_id: str,
+    task: Literal["speech_continuation"],
+    device: str = "cpu",
+    progress: Progress | None = None,
+    precision: str = "float32",
+) -> SpeechContinuation: ...
+
+
+@overload
+def load(
+    model_id: str,
     task: Literal["codec"],
     device: str = "cpu",
     progress: Progress | None = None,
@@ -96,13 +116,13 @@ def load(
     device: str = "cpu",
     progress: Progress | None = None,
     precision: str = "float32",
-) -> TextToSpeech | AudioCodec:
+) -> TextToSpeech | SpeechContinuation | AudioCodec:
     """Load a model.
 
     Args:
         model_id: an identifier from `list_models`, a folder, a YAML file, or
             hf://owner/repo/path[@revision]; pocket-tts files are read as they are.
-        task: "tts" or "codec"; a codec can also be taken from a text-to-speech model.
+        task: "tts", "speech_continuation" or "codec"; a codec can also be taken from a model of another task.
         device: a torch device, such as "cpu" or "cuda".
         progress: called with (file name, bytes so far, bytes in all or None) during downloads.
         precision: "float32", exact: on the CPU, weights that fit into 16 bits without loss, as released ones do, are
@@ -115,9 +135,10 @@ def load(
     from calm_core.catalogue import find
     from calm_core.errors import InputError
     from calm_core.tasks.codec import AudioCodec
+    from calm_core.tasks.speech_continuation import SpeechContinuation
     from calm_core.tasks.tts import TextToSpeech
 
-    tasks = {"tts": TextToSpeech, "codec": AudioCodec}
+    tasks = {"tts": TextToSpeech, "speech_continuation": SpeechContinuation, "codec": AudioCodec}
     if task not in tasks:
-        raise InputError(f"There is no task '{task}'; choose tts or codec.")
+        raise InputError(f"There is no task '{task}'; choose one of {', '.join(tasks)}.")
     return tasks[task].load(find(model_id, progress), device, progress, precision)

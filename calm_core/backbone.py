@@ -22,16 +22,18 @@ class Backbone(nn.Module):
 
     Args:
         config: sizes.
-        latent_dim: D.
+        latent_dim: D; None for a caller that embeds what is heard by itself.
+        ends: whether there is an end-of-speech logit.
     """
 
-    def __init__(self, config: BackboneConfig, latent_dim: int):
+    def __init__(self, config: BackboneConfig, latent_dim: int | None, ends: bool = True):
         super().__init__()
         width = config.d_model
         self.d_model = width
         self.z_dim = config.z_dim or width
-        self.bos_emb = nn.Parameter(torch.randn(latent_dim))
-        self.input_linear = nn.Linear(latent_dim, width, bias=False)
+        if latent_dim is not None:
+            self.bos_emb = nn.Parameter(torch.randn(latent_dim))
+            self.input_linear = nn.Linear(latent_dim, width, bias=False)
         self.transformer = Transformer(
             width,
             config.num_heads,
@@ -43,7 +45,8 @@ class Backbone(nn.Module):
         )
         self.out_norm = nn.LayerNorm(width, eps=1e-5)
         self.z_proj = None if config.z_dim is None else nn.Linear(width, self.z_dim, bias=False)
-        self.out_eos = nn.Linear(self.z_dim, 1)
+        if ends:
+            self.out_eos = nn.Linear(self.z_dim, 1)
 
     def start(self, rows: int) -> Tensor:
         """The learned latent [rows, D] that stands before the first frame."""

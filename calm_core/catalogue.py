@@ -32,7 +32,7 @@ class ModelInfo:
 
     Attributes:
         id: what `load` and `--model` take.
-        task: "tts" or "codec".
+        task: "tts", "speech_continuation" or "codec".
         title: for people.
         parameters: number of weights, or None when nobody counted.
         source: "bundled", "hub" (would be downloaded), "cached" (was downloaded) or "local".
@@ -233,8 +233,9 @@ def expect_tts(found: Found) -> TTSModelConfig:
     """The configuration of a text-to-speech model.
 
     Raises:
-        InputError: the model is a codec on its own.
+        InputError: the model is for another task.
     """
     if not isinstance(found.config, TTSModelConfig):
-        raise InputError(f"'{found.info.id}' is a codec and cannot speak; choose a model whose task is tts.")
+        what = "is a codec and cannot speak" if found.info.task == "codec" else "goes on from speech and reads no text"
+        raise InputError(f"'{found.info.id}' {what}; choose a model whose task is tts.")
     return found.config

@@ -20,9 +20,11 @@ from typer.main import get_command
 from calm_core.errors import InputError
 
 if TYPE_CHECKING:
+    from calm_core.tasks.speech_continuation import ContinuationStream
     from calm_core.tasks.tts import SpeechStream
 
 DEFAULT_TTS = "calm-tts-en"
+DEFAULT_CONTINUATION = "calm-continuation-en"
 DEFAULT_CODEC = "calm-codec-speech"
 BAD_INPUT, INTERRUPTED = 2, 130
 _STDIO = "-"
@@ -102,7 +104,7 @@ def _summary(name: str, meta: dict[str, Any]) -> str:
     return f"{name}: {', '.join(parts)}"
 
 
-def _to_stdout(stream: SpeechStream, sample_rate: int) -> None:
+def _to_stdout(stream: SpeechStream | ContinuationStream, sample_rate: int) -> None:
     """Write chunks as they come: a WAV file of unknown length."""
     from calm_core.sound_files import to_int16, wav_stream_header
 
@@ -116,6 +118,33 @@ def _to_stdout(stream: SpeechStream, sample_rate: int) -> None:
             pipe.flush()
     if loud:
         _note(f"{loud} samples were louder than full scale and were limited; write a file to scale them instead.")
+
+
+def _finish(
+    stream: SpeechStream | ContinuationStream, sample_rate: int, path: Path | None, as_json: bool
+) -> None:  # fmt: skip
+    """Write a stream to a file, whole, or to stdout as it comes; then say what was made."""
+    if path is None:
+        _to_stdout(stream, sample_rate)
+        _note(_summary("stdout", stream.meta))
+        return
+    import torch
+
+    import calm_core
+
+    chunks = []
+    with stream:
+        for chunk in stream:
+            chunks.append(chunk)
+            if sys.stderr.isatty():
+                print(f"\r{stream.meta.get('seconds', 0.0):.1f} s spoken", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        _note("")
+    samples = torch.cat(chunks) if chunks else torch.zeros(0)
+    gain_db = calm_core.write_audio(path, calm_core.Audio(samples, sample_rate, stream.meta))
+    if gain_db:
+        _note(f"The sound was louder than full scale and was written {-gain_db:.1f} dB lower.")
+    _print({"file": str(path), **stream.meta}, _summary(str(path), stream.meta), as_json)
 
 
 @app.command()
@@ -136,8 +165,6 @@ def tts(
     """Speak a text in a voice."""
     path = None if out == _STDIO else _check_output(out, _sound_endings())
     written = _read_text(text)
-    import torch
-
     import calm_core
 
     speaker = calm_core.load(model, "tts", device, _Progress())
@@ -152,23 +179,37 @@ def tts(
         noise_clamp=noise_clamp,
         speed=speed,
     )
-    if path is None:
-        _to_stdout(stream, speaker.sample_rate)
-        _note(_summary("stdout", stream.meta))
-        return
-    chunks = []
-    with stream:
-        for chunk in stream:
-            chunks.append(chunk)
-            if sys.stderr.isatty():
-                print(f"\r{stream.meta['seconds']:.1f} s spoken", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        _note("")
-    samples = torch.cat(chunks) if chunks else torch.zeros(0)
-    gain_db = calm_core.write_audio(path, calm_core.Audio(samples, speaker.sample_rate, stream.meta))
-    if gain_db:
-        _note(f"The sound was louder than full scale and was written {-gain_db:.1f} dB lower.")
-    _print({"file": str(path), **stream.meta}, _summary(str(path), stream.meta), as_json)
+    _finish(stream, speaker.sample_rate, path, as_json)
+
+
+@app.command("continue-speech")
+def continue_speech(
+    source: Annotated[Path, typer.Argument(metavar="PROMPT", help="A few seconds of one person speaking.")],
+    seconds: Annotated[float, typer.Option("--seconds", help="Of new sound, after the prompt.")],
+    out: Annotated[str, typer.Option("--out", help="The prompt and what follows; - streams WAV to stdout.")],
+    text_out: Annotated[str | None, typer.Option("--text-out", help="A .txt file for the words thought of.")] = None,
+    model: ModelOption = DEFAULT_CONTINUATION,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same seed gives the same sound.")] = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", help="Of the sound.")] = None,
+    text_temperature: Annotated[float | None, typer.Option("--text-temperature", help="Of the words.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Sampler steps for each frame.")] = None,
+    top_k: Annotated[int | None, typer.Option("--top-k", help="Codes to choose from, of models with codes.")] = None,
+    device: DeviceOption = "cpu",
+    as_json: JsonOption = False,
+) -> None:
+    """Go on from a recording in the same voice; the prompt stays at the head of the sound."""
+    path = None if out == _STDIO else _check_output(out, _sound_endings())
+    text_path = None if text_out is None else _check_output(text_out, (".txt",))
+    import calm_core
+
+    prompt = calm_core.read_audio(source)
+    speaker = calm_core.load(model, "speech_continuation", device, _Progress())
+    stream = speaker.stream(
+        prompt, seconds, seed=seed, temperature=temperature, text_temperature=text_temperature, steps=steps, top_k=top_k
+    )
+    _finish(stream, speaker.sample_rate, path, as_json)
+    if text_path is not None:
+        text_path.write_text(stream.meta.get("text", "") + "\n", encoding="utf-8")
 
 
 @app.command()

@@ -15,6 +15,7 @@ from itertools import chain, repeat
 import torch
 from torch import Tensor
 
+from calm_core.audio_lm import AudioLM
 from calm_core.heads import draw_noise
 from calm_core.model import CALM
 from calm_core.nn.packed import MAX_ROWS
@@ -153,13 +154,13 @@ def _stack(parts: Sequence[Tensor | None]) -> Tensor | None:
 
 
 class Sound:
-    """The audio side of one row: latents in, samples out.
+    """The audio side of one row: frames in, samples out.
 
     Args:
         model: loaded model.
     """
 
-    def __init__(self, model: CALM):
+    def __init__(self, model: CALM | AudioLM):
         self._model = model
         self._state = model.codec.init_state(1, model.latent_mean.device)
         self._skip = model.codec.delay
@@ -168,8 +169,8 @@ class Sound:
 
     @torch.inference_mode()
     def decode(self, latents: Sequence[Tensor]) -> Tensor:
-        """Samples [N] on the CPU for the next normalised latents, each [1, D]."""
-        stacked = self._model.denormalise(torch.stack(list(latents), dim=1))
+        """Samples [N] on the CPU for the next frames, each [1, D] (or [1, K], codes)."""
+        stacked = self._model.decoded(torch.stack(list(latents), dim=1))
         wave = self._model.codec.decode(stacked, self._state)[0, 0].float().cpu()
         if self._skip:
             dropped = min(self._skip, wave.shape[0])

@@ -15,7 +15,7 @@ from calm_core.backbone import Backbone
 from calm_core.codecs import build_codec
 from calm_core.conditioners import TEXT_CONDITIONERS, VoiceConditioner
 from calm_core.config import TTSModelConfig
-from calm_core.heads import HEADS
+from calm_core.heads import build_head
 from calm_core.heads.base import uniform
 from calm_core.nn.packed import pack
 from calm_core.state import State
@@ -39,7 +39,7 @@ class CALM(nn.Module):
         dim = self.codec.latent_dim
         width = config.backbone.d_model
         self.backbone = Backbone(config.backbone, dim)
-        self.head = HEADS[config.head.kind](dim, self.backbone.z_dim, config.head.channels, config.head.depth)
+        self.head = build_head(config.head, self.backbone.z_dim, latent_dim=dim)
         self.text = TEXT_CONDITIONERS[config.text.kind](config.text, width, self.codec.frame_rate)  # type: ignore[call-arg]
         self.voice = VoiceConditioner(self.codec.encoder_dim, width, config.voice.bos)
         # Statistics of the codec's latents, measured on the training set.
@@ -50,9 +50,9 @@ class CALM(nn.Module):
         """Codec latents [..., D] to zero mean and unit deviation for each channel."""
         return (latents - self.latent_mean) / self.latent_std
 
-    def denormalise(self, latents: Tensor) -> Tensor:
-        """The inverse of `normalise`."""
-        return latents * self.latent_std + self.latent_mean
+    def decoded(self, frames: Tensor) -> Tensor:
+        """Codec latents [..., D] of frames as the head gives them, the inverse of `normalise`."""
+        return frames * self.latent_std + self.latent_mean
 
     # ------------------------------------------------------------------------------- training
 

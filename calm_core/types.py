@@ -55,3 +55,20 @@ class SamplingParams:
     cfg: float = 1.0
     noise_clamp: float | None = None
     speed: float = 1.0
+
+
+@dataclass(frozen=True)
+class ContinuationParams:
+    """How frames and text are drawn when sound is continued.
+
+    Attributes:
+        temperature: of the sound: variance of the starting noise, or what divides the logits of codes.
+        steps: evaluations of the sampler head for each frame; codes need one.
+        text_temperature: divides the logits of the text; 0 takes the likeliest token.
+        top_k: codes to choose from; None for all.
+    """
+
+    temperature: float = 0.8
+    steps: int = 1
+    text_temperature: float = 0.8
+    top_k: int | None = None

@@ -1,10 +1,11 @@
 """Codecs behind one registry: `build_codec(config)` finds the class by `config.kind`."""
 
 from calm_core.codecs.base import Codec
+from calm_core.codecs.rvq import RVQCodec
 from calm_core.codecs.spectral import SpectralCodec
 from calm_core.codecs.vae import VAECodec
 
-CODECS: dict[str, type[Codec]] = {codec.kind: codec for codec in (VAECodec, SpectralCodec)}
+CODECS: dict[str, type[Codec]] = {codec.kind: codec for codec in (VAECodec, SpectralCodec, RVQCodec)}
 
 
 def build_codec(config: object) -> Codec:
@@ -12,4 +13,4 @@ def build_codec(config: object) -> Codec:
     return CODECS[config.kind](config)  # type: ignore[attr-defined, call-arg]
 
 
-__all__ = ["CODECS", "Codec", "build_codec"]
+__all__ = ["CODECS", "Codec", "RVQCodec", "build_codec"]

@@ -64,6 +64,14 @@ class RQTransformerConfig(StrictModel):
     num_heads: int
     num_layers: int
     dim_feedforward: int
+    # Each level has Transformer weights of its own, as in Moshi. Only that explains the 701 M of the paper's head
+    # (Table 14: d 1024, feed-forward 4096, 6 layers): one set is 6 x 12 x 1024^2 = 75.5 M, the eight of speech are
+    # 604 M; maps of z (8 x 2560 x 1024), tables (7 x 2048 x 1024) and outputs (8 x 2048 x 1024) make it 656 M, and the
+    # table of 48k text pieces (49 M) that Moshi's depth Transformer reads, and ours does not, 706 M.
+    weights_per_level: bool = True
+    # The levels from this one on share one set; None: none do. The 32 levels of music would otherwise have 2.4 B
+    # weights in their sets, where the paper prints 701 M as for speech.
+    shared_from: int | None = Field(None, ge=0)
 
 
 class DelayConfig(StrictModel):

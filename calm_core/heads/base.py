@@ -47,6 +47,15 @@ def draw_noise(
     return noise.to(device)
 
 
+def draw_uniforms(rows: int, width: int, generator: Generators, device: torch.device | None = None) -> Tensor:
+    """Uniform numbers [rows, width] in [0, 1), float32; generators as for `draw_noise`."""
+    if isinstance(generator, Sequence):
+        assert len(generator) == rows
+        return torch.cat([draw_uniforms(1, width, g) for g in generator]).to(device)
+    where = generator.device if generator is not None else None
+    return torch.rand(rows, width, generator=generator, device=where).to(device)
+
+
 def uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
     """Uniform draws on the generator's device, moved beside `like`, in float32."""
     where = generator.device if generator is not None else like.device
@@ -70,6 +79,7 @@ class Head(nn.Module):
     """
 
     kind: ClassVar[str]
+    discrete: ClassVar[bool] = False  # whether it draws codes instead of latents
     num_times: ClassVar[int]
     outputs: ClassVar[int] = 1  # numbers that the network gives for each of the latent's
     default_steps: ClassVar[int] = 1

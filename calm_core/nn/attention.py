@@ -69,14 +69,16 @@ class Attention(nn.Module):
         self.in_proj = nn.Linear(d_model, self.attn_dim + 2 * self.num_kv_heads * self.head_dim, bias=False)
         self.out_proj = nn.Linear(self.attn_dim, d_model, bias=False)
 
-    def project(self, x: Tensor, turn: Rotation) -> tuple[Tensor, Tensor, Tensor]:
-        """Rotated q [B, T, H, D], rotated k [B, T, G, D] and v [B, T, G, D] of x [B, T, M]."""
+    def project(self, x: Tensor, turn: Rotation | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Rotated q [B, T, H, D], rotated k [B, T, G, D] and v [B, T, G, D] of x [B, T, M]; None turns nothing."""
         heads = self.in_proj(x).unflatten(-1, (-1, self.head_dim))
         turned_heads = self.num_heads + self.num_kv_heads
-        turned = rotate(heads[:, :, :turned_heads], turn)
+        turned = heads[:, :, :turned_heads]
+        if turn is not None:
+            turned = rotate(turned, turn)
         return turned[:, :, : self.num_heads], turned[:, :, self.num_heads :], heads[:, :, turned_heads:]
 
-    def forward(self, x: Tensor, turn: Rotation, mask: Tensor | None = None, causal: bool = True) -> Tensor:
+    def forward(self, x: Tensor, turn: Rotation | None, mask: Tensor | None = None, causal: bool = True) -> Tensor:
         """Attention of x [B, T, M] over itself, without history."""
         q, k, v = (h.transpose(1, 2) for h in self.project(x, turn))
         y = attend(q, k, v, mask, causal)

@@ -62,7 +62,7 @@ class TransformerLayer(nn.Module):
         hidden = F.gelu(self.linear1(self.norm2(x)), approximate="tanh")
         return x + self.layer_scale_2(self.linear2(hidden))
 
-    def forward(self, x: Tensor, turn: Rotation, mask: Tensor | None = None, causal: bool = True) -> Tensor:
+    def forward(self, x: Tensor, turn: Rotation | None, mask: Tensor | None = None, causal: bool = True) -> Tensor:
         """The whole layer without history (training), [B, T, M] -> [B, T, M]."""
         x = x + self.layer_scale_1(self.self_attn(self.norm1(x), turn, mask, causal))
         return self.feed_forward(x)
@@ -77,7 +77,7 @@ class Transformer(nn.Module):
         num_layers: number of layers L.
         dim_feedforward: width of the hidden layer of the feed-forward halves.
         context: steps that a position sees, itself included; None for all of the past.
-        max_period: slowest period of the rotary embedding.
+        max_period: slowest period of the rotary embedding; None for no positions at all.
         layer_scale: initial gain of LayerScale; None leaves it out.
         attn_dim: width of all queries; d_model when None.
         num_kv_heads: key/value heads; num_heads when None.
@@ -91,7 +91,7 @@ class Transformer(nn.Module):
         dim_feedforward: int,
         *,
         context: int | None = None,
-        max_period: float = 10_000.0,
+        max_period: float | None = 10_000.0,
         layer_scale: float | None = None,
         attn_dim: int | None = None,
         num_kv_heads: int | None = None,
@@ -161,7 +161,7 @@ class Transformer(nn.Module):
 
     def _whole(self, x: Tensor, keep: Tensor | None) -> Tensor:
         steps = x.shape[1]
-        turn = rotation(0, steps, self.head_dim, self.max_period, x.device)
+        turn = self._turn(0, steps, x.device)
         mask = None
         if keep is not None or (self.context is not None and steps > self.context):
             mask = causal_mask(steps, steps, self.context, x.device)
@@ -176,11 +176,11 @@ class Transformer(nn.Module):
     def _stream(self, x: Tensor, states: Sequence[State], rows: list[slice]) -> Tensor:
         steps = x.shape[1]
         windows = [self._reserve(state, steps) for state in states]
-        turns = [rotation(int(s["offset"]), steps, self.head_dim, self.max_period, x.device) for s in states]
-        if len(turns) == 1:
-            turn = turns[0]
-        else:  # [B, T, 1, D / 2]: each row turns by its own position
-            turn = (torch.stack([t[0] for t in turns]), torch.stack([t[1] for t in turns]))
+        turns = [self._turn(int(s["offset"]), steps, x.device) for s in states]
+        turn = turns[0]
+        if len(turns) > 1 and turn is not None:  # [B, T, 1, D / 2]: each row turns by its own position
+            cos, sin = zip(*(t for t in turns if t is not None), strict=True)
+            turn = (torch.stack(cos), torch.stack(sin))
         masks = [
             None
             if steps == 1 or (stop - start == steps and not self._limited(steps))
@@ -211,6 +211,11 @@ class Transformer(nn.Module):
         for state in states:
             state["offset"] = state["offset"] + steps
         return x
+
+    def _turn(self, start: int, steps: int, device: torch.device) -> Rotation | None:
+        if self.max_period is None:
+            return None
+        return rotation(start, steps, self.head_dim, self.max_period, device)
 
     def _limited(self, steps: int) -> bool:
         return self.context is not None and steps > self.context

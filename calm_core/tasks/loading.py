@@ -7,11 +7,12 @@ from pathlib import Path
 
 import torch
 
+from calm_core.audio_lm import AudioLM
 from calm_core.catalogue import Found, expect_tts
 from calm_core.codecs import Codec, build_codec
 from calm_core.conditioners.text import PrefixText
 from calm_core.conditioners.tokenizer import load_tokenizer
-from calm_core.config import CodecModelConfig
+from calm_core.config import CodecModelConfig, ContinuationModelConfig
 from calm_core.errors import InputError
 from calm_core.hub import Progress, fetch, fetch_weights
 from calm_core.model import CALM
@@ -79,6 +80,35 @@ def load_tts(
     return LoadedTTS(model, fetched.cloning, fetched.notice)
 
 
+def load_continuation(
+    found: Found, device: str = "cpu", progress: Progress | None = None, precision: str = "float32"
+) -> AudioLM:
+    """Load a model that continues sound; `precision` as for `calm_core.load`.
+
+    Raises:
+        InputError: the model is for another task; otherwise as for `load_tts`.
+    """
+    config = found.config
+    if not isinstance(config, ContinuationModelConfig):
+        raise InputError(
+            f"The task of '{found.info.id}' is {found.info.task}; choose a model whose task is speech_continuation."
+        )
+    where = pick_device(device)
+    path = fetch(config.weights_path or WEIGHTS_FILE, progress, found.base)
+    tensors = to_ours(read_tensors(path))
+    if config.codec_weights_path is not None:
+        codec = fetch(config.codec_weights_path, progress, found.base)
+        tensors = {n: t for n, t in tensors.items() if not n.startswith("codec.")}
+        tensors |= _as_codec(to_ours(read_tensors(codec)))
+    model = load_into(lambda: AudioLM(config), tensors, path.name, where)
+    assert isinstance(model, AudioLM)
+    if model.text is not None and config.text is not None:
+        file = fetch(config.text.tokenizer_path, progress, found.base)
+        model.text.tokenizer = load_tokenizer(file, config.text.tokenizer, config.text.n_bins)
+    _optimise(model, where, precision)
+    return model
+
+
 def load_codec(
     found: Found, device: str = "cpu", progress: Progress | None = None, precision: str = "float32"
 ) -> Codec:
@@ -108,7 +138,7 @@ def load_codec(
     return codec
 
 
-def _optimise(module: CALM | Codec, device: torch.device, precision: str) -> None:
+def _optimise(module: CALM | AudioLM | Codec, device: torch.device, precision: str) -> None:
     """Make the weights fast on this device.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections import deque
@@ -20,13 +19,13 @@ from calm_core.errors import InputError
 from calm_core.hub import Progress
 from calm_core.nn.packed import packed_bytes
 from calm_core.scheduler import Job, Scheduler, Segment, chunks_of
+from calm_core.tasks.limits import LinkedStop, check, checked_seed
 from calm_core.tasks.loading import LoadedTTS, load_tts
 from calm_core.tasks.script import write_script
 from calm_core.tasks.voice_shelf import VoiceInfo, VoiceShelf
 from calm_core.types import SamplingParams
 from calm_core.voices import Voice
 
-MAX_SEED = 2**63 - 1
 _LIMITS = {
     "temperature": (0.0, 4.0),
     "steps": (1, 128),
@@ -241,7 +240,7 @@ class TextToSpeech:
         params = self._params(row)
         segments: list[Segment] = write_script(row.text, self.model.text, self.info.language)
         voice = self.voice(row.voice)
-        seed = _seed(row.seed)
+        seed = checked_seed(row.seed)
         meta: dict[str, Any] = {
             "model": self.info.id,
             "voice": voice.name,
@@ -254,20 +253,15 @@ class TextToSpeech:
             "speed": params.speed,
         }
         generator = torch.Generator().manual_seed(seed)
-        job = Job(deque(segments), voice, params, generator, _JobStop(stop))
+        job = Job(deque(segments), voice, params, generator, LinkedStop(stop))
         return job, meta
 
     def _params(self, row: Utterance) -> SamplingParams:
         values: dict[str, Any] = {}
-        for name, (low, high) in _LIMITS.items():
+        for name in _LIMITS:
             value = getattr(row, name)
-            if value is None:
-                value = getattr(self.defaults, name)
-            if value is not None and not low <= value <= high:
-                raise InputError(f"{name} is {value:g} and must be between {low:g} and {high:g}; change it.")
-            values[name] = value
-        if values["steps"] != int(values["steps"]):
-            raise InputError(f"steps is {values['steps']:g} and must be a whole number.")
+            values[name] = getattr(self.defaults, name) if value is None else value
+        check(_LIMITS, values)
         values["steps"] = int(values["steps"])
         if values["speed"] != 1.0 and not self.native_speed:
             raise InputError(
@@ -275,22 +269,3 @@ class TextToSpeech:
                 f"model that predicts durations."
             )
         return SamplingParams(**values)
-
-
-class _JobStop(threading.Event):
-    """Set when the caller's own event is set, or by the job for itself alone."""
-
-    def __init__(self, outer: threading.Event | None):
-        super().__init__()
-        self._outer = outer
-
-    def is_set(self) -> bool:
-        return super().is_set() or (self._outer is not None and self._outer.is_set())
-
-
-def _seed(seed: int | None) -> int:
-    if seed is None:
-        return secrets.randbelow(2**31)
-    if isinstance(seed, bool) or int(seed) != seed or not 0 <= seed <= MAX_SEED:
-        raise InputError(f"The seed {seed} must be a whole number from 0 to {MAX_SEED}.")
-    return int(seed)

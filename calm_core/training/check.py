@@ -9,11 +9,12 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from calm_core.codecs import build_codec
+from calm_core.audio_lm import AudioLM
+from calm_core.codecs import Codec, RVQCodec, build_codec
 from calm_core.errors import InputError
 from calm_core.model import CALM
 from calm_core.training.latent_shards import index_path, latents_exist, read_index
-from calm_core.training.recipes import CodecRecipe, TTSRecipe
+from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, TTSRecipe
 
 
 def build_without_storage(build: Callable[[], nn.Module], key: str) -> nn.Module:
@@ -91,26 +92,35 @@ def check_latents(folder: Path, split: str, width: int) -> None:
         )
 
 
-def check(recipe: CodecRecipe | TTSRecipe) -> None:
+def channels(codec: Codec) -> int:
+    """Numbers in each frame of what a codec's corpus is encoded to: latents, or codes of a codec with codebooks."""
+    return codec.levels if isinstance(codec, RVQCodec) else codec.encoder_dim
+
+
+def check(recipe: CodecRecipe | TTSRecipe | ContinuationRecipe) -> None:
     """Find missing files and impossible shapes.
 
     Raises:
         InputError: What is missing or does not fit, and what to do.
     """
-    if isinstance(recipe, TTSRecipe):
-        calm = build_without_storage(lambda: CALM(recipe.model), "model")
-        assert isinstance(calm, CALM)
-        check_weights(recipe.codec, calm.codec, "codec")
-        for split in ("train", "valid"):
-            if latents_exist(recipe.latents / f"{split}.safetensors"):
-                check_latents(recipe.latents, split, calm.codec.latent_dim)
-            else:
-                check_corpus(recipe.corpus)
-    elif isinstance(recipe, CodecRecipe):
+    if isinstance(recipe, CodecRecipe):
         build_without_storage(lambda: build_codec(recipe.model), "model")
         check_corpus(recipe.corpus)
         if recipe.schedule.accumulate > 1:
             raise InputError("A codec takes its batch in one piece; leave schedule.accumulate at 1.")
-    start = getattr(recipe, "start_from", None)
-    if start is not None and not start.is_file():
-        raise InputError(f"There is no file {start} to start from; correct start_from or leave it out.")
+    else:
+        check_language_model(recipe)
+    if recipe.start_from is not None and not recipe.start_from.is_file():
+        raise InputError(f"There is no file {recipe.start_from} to start from; correct start_from or leave it out.")
+
+
+def check_language_model(recipe: TTSRecipe | ContinuationRecipe) -> None:
+    """The part of `check` for models on latents of a codec."""
+    build = (lambda: CALM(recipe.model)) if isinstance(recipe, TTSRecipe) else (lambda: AudioLM(recipe.model))
+    codec: Codec = build_without_storage(build, "model").codec  # type: ignore[assignment]
+    check_weights(recipe.codec, codec, "codec")
+    for split in ("train", "valid"):
+        if latents_exist(recipe.latents / f"{split}.safetensors"):
+            check_latents(recipe.latents, split, channels(codec))
+        else:
+            check_corpus(recipe.corpus)

@@ -1,4 +1,4 @@
-"""Train the spectral VAE codec: multi-scale mel, KL, and light discriminators that join later."""
+"""Train a speech codec, VAE or RVQ: multi-scale mel, the bottleneck's loss, discriminators that join later."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,13 @@ import soundfile as sf
 import torch
 from torch import Tensor, nn
 
+from calm_core.codecs import build_codec
 from calm_core.codecs.base import Codec
 from calm_core.codecs.discriminators import Discriminators, discriminator_loss, generator_losses
 from calm_core.codecs.excitation import hold_unvoiced
+from calm_core.codecs.rvq import RVQCodec
 from calm_core.codecs.spectral import HIGHEST_PITCH, LOWEST_PITCH, SpectralCodec
+from calm_core.errors import InputError
 from calm_core.training import checkpoint
 from calm_core.training.data import Corpus, Row
 from calm_core.training.ema import EMA
@@ -19,21 +22,66 @@ from calm_core.training.pitch import corpus_pitch
 from calm_core.training.recipes import CodecRecipe
 from calm_core.training.schedule import own_rows
 from calm_core.training.trainer import Trainer
+from calm_core.weights import read_tensors
+
+# Vectors for each code from which the codebooks begin. A batch of crops has fewer vectors than there are codes.
+START_VECTORS = 16
+
+# The delayed wave, the predicted log pitch, and the bottleneck's loss by name.
+Pass = tuple[Tensor, Tensor, dict[str, Tensor]]
 
 
-class _Autoencode(nn.Module):
+class _Variational(nn.Module):
     """One differentiable pass, so that a distributed wrapper sees a single forward."""
 
-    def __init__(self, codec: SpectralCodec):
+    def __init__(self, codec: SpectralCodec, batch: int, mine: slice):
         super().__init__()
-        self.codec = codec
+        self.codec, self.batch, self.mine = codec, batch, mine
 
-    def forward(self, wave: Tensor, noise: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, wave: Tensor, pitch: Tensor, generator: torch.Generator) -> Pass:
         mean, log_variance = self.codec.posterior(wave[:, None])
+        # Drawn for the whole batch, so that a row meets the same noise on any number of processes.
+        noise = torch.randn(self.batch, *mean.shape[1:], generator=generator)[self.mine].to(mean.device)
         latents = mean + noise * torch.exp(0.5 * log_variance)  # the reparameterised posterior sample
         # The true pitch drives the pulses: the sound then teaches the filters alone, and the pitch has its own loss.
         made, log_pitch = self.codec.decoder(latents, pitch=pitch)
-        return made, log_pitch, mean, log_variance
+        return made, log_pitch, {"kl": kl_to_standard_normal(mean, log_variance)}
+
+
+class _Quantized(nn.Module):
+    """The same pass through codes."""
+
+    def __init__(self, codec: RVQCodec, level_dropout: float):
+        super().__init__()
+        self.codec, self.level_dropout = codec, level_dropout
+
+    def forward(self, wave: Tensor, pitch: Tensor, generator: torch.Generator) -> Pass:
+        mean = self.codec.autoencoder.encode(wave[:, None])
+        quantized = self.codec.quantizer(mean, generator, self.level_dropout)
+        made, log_pitch = spectral_part(self.codec).decoder(quantized.latents, pitch=pitch)
+        return made, log_pitch, {"commitment": quantized.commitment}
+
+
+def spectral_part(codec: Codec) -> SpectralCodec:
+    """The encoder and decoder that train.
+
+    Raises:
+        InputError: They are not those of the spectral codec, whose decoder the true pitch drives.
+    """
+    inner = codec.autoencoder if isinstance(codec, RVQCodec) else codec
+    if not isinstance(inner, SpectralCodec):
+        raise InputError(f"The codec trainer knows no codec of kind '{inner.kind}'; set the autoencoder's to spectral.")
+    return inner
+
+
+def start_from(codec: Codec, path: Path) -> None:
+    """Take what fits from `path`; an RVQ codec also takes the encoder and decoder of a VAE codec.
+
+    Raises:
+        InputError: See `checkpoint.load_fitting`.
+    """
+    whole = not isinstance(codec, RVQCodec) or any(name.startswith("autoencoder.") for name in read_tensors(path))
+    checkpoint.load_fitting(codec if whole else spectral_part(codec), path)
 
 
 class CodecTrainer(Trainer):
@@ -42,14 +90,14 @@ class CodecTrainer(Trainer):
     def __init__(self, recipe: CodecRecipe, accelerator: Any):
         self.recipe, self.schedule, self.folder = recipe, recipe.schedule, recipe.folder
         self.accelerator = accelerator
+        self.mine = own_rows(self.schedule.batch, accelerator)
         torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
-        codec = SpectralCodec(recipe.model)
+        codec = build_codec(recipe.model)
+        spectral_part(codec).encoder.requires_grad_(not recipe.freeze_encoder)
         if recipe.start_from is not None:
-            checkpoint.load_fitting(codec, recipe.start_from)
-        codec.encoder.requires_grad_(not recipe.freeze_encoder)
+            start_from(codec, recipe.start_from)
         discriminators = Discriminators(channels=recipe.discriminator_channels)
         self.length = round(recipe.crop_seconds * codec.sample_rate / codec.frame_size) * codec.frame_size
-        self.frames = self.length // codec.frame_size
         self.delay = codec.delay
         self.mel = MultiScaleMel(codec.sample_rate).to(accelerator.device)
         self.training = Corpus(recipe.corpus, "train")
@@ -58,7 +106,12 @@ class CodecTrainer(Trainer):
             corpus_pitch(recipe.corpus)
         accelerator.wait_for_everyone()
         self.pitches = {name: hold_unvoiced_pair(p.float()) for name, p in corpus_pitch(recipe.corpus).items()}
-        self.hop = recipe.model.hop
+        self.hop = spectral_part(codec).encoder.hop
+        if isinstance(codec, RVQCodec):
+            one_pass: nn.Module = _Quantized(codec, recipe.level_dropout)
+        else:
+            one_pass = _Variational(spectral_part(codec), self.schedule.batch, self.mine)
+        self.bottleneck = {"kl": recipe.kl_weight, "commitment": recipe.commitment_weight}
         s = recipe.schedule
         optimizers: dict[str, torch.optim.Optimizer] = {
             "codec_optimizer": torch.optim.AdamW(
@@ -77,31 +130,32 @@ class CodecTrainer(Trainer):
         self.modules = {"codec": codec, "discriminators": discriminators, "ema": self.ema.average}
         self.optimizers = optimizers
         self.autoencode, self.discriminators, self.codec_optimizer, self.discriminator_optimizer = accelerator.prepare(
-            _Autoencode(codec), discriminators, *optimizers.values()
+            one_pass, discriminators, *optimizers.values()
         )
         self.codec = codec
 
     def step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """One step of the discriminators (once they have joined) and one of the codec."""
         recipe, accelerator = self.recipe, self.accelerator
-        count, mine = self.schedule.batch, own_rows(self.schedule.batch, accelerator)
-        wave, origins = self.training.crops(count, self.length, self.hop, generator)
-        wave, origins = wave[mine], origins[mine]
+        wave, origins = self.training.crops(self.schedule.batch, self.length, self.hop, generator)
+        wave, origins = wave[self.mine], origins[self.mine]
         self.seen = [row.id for row, _ in origins]
         wave, (pitch, voiced) = wave.to(accelerator.device), self.pitch_of(origins)
-        noise = torch.randn(count, self.frames, self.codec.latent_dim, generator=generator)[mine].to(accelerator.device)
+        if isinstance(self.codec, RVQCodec) and not self.codec.quantizer.started:
+            self.start_codebooks(self.codec, generator)
         with accelerator.autocast():
-            delayed, log_pitch, mean, log_variance = self.autoencode(wave, noise, pitch)
+            delayed, log_pitch, bottleneck = self.autoencode(wave, pitch, generator)
         # The decoder runs `delay` samples late; its run-in is not judged.
         made, target = delayed[:, self.delay :], wave[:, : wave.shape[1] - self.delay]
         parts = {
             "mel": self.mel(made, target),
-            "kl": kl_to_standard_normal(mean, log_variance),
+            **bottleneck,
             # Divided by the mean count over processes, so that their mean is that of the whole batch.
             "pitch": ((log_pitch - pitch.log()).abs() * voiced).sum()
             / accelerator.reduce(voiced.sum(), "mean").clamp(min=1),
         }
-        total = recipe.mel_weight * parts["mel"] + recipe.kl_weight * parts["kl"] + recipe.pitch_weight * parts["pitch"]
+        total = recipe.mel_weight * parts["mel"] + recipe.pitch_weight * parts["pitch"]
+        total = total + sum(self.bottleneck[name] * loss for name, loss in bottleneck.items())
         if step >= recipe.adversarial_from:
             with accelerator.autocast():
                 real = self.discriminators(target)
@@ -119,11 +173,25 @@ class CodecTrainer(Trainer):
         parts["gradient"] = accelerator.clip_grad_norm_(self.autoencode.parameters(), self.schedule.clip)
         self.codec_optimizer.step()
         self.ema.update(self.codec, step)
+        if isinstance(self.codec, RVQCodec):
+            parts["perplexity"] = self.codec.quantizer.perplexity().mean()
         return {name: value.detach() for name, value in parts.items()}
 
     def batch_ids(self) -> list[str]:
         """See `trainer.Trainer`."""
         return self.seen
+
+    @torch.no_grad()
+    def start_codebooks(self, codec: RVQCodec, generator: torch.Generator) -> None:
+        """Begin the codebooks at clusters of many more crops than a step has."""
+        accelerator = self.accelerator
+        frames = self.length // codec.frame_size
+        latents = []
+        for _ in range(0, -(-START_VECTORS * codec.codebook_size // frames), self.schedule.batch):
+            wave, _ = self.training.crops(self.schedule.batch, self.length, self.hop, generator)
+            with accelerator.autocast():
+                latents.append(codec.autoencoder.encode(wave[self.mine, None].to(accelerator.device)))
+        codec.quantizer.start(torch.cat(latents), generator)
 
     def pitch_of(self, origins: list[tuple[Row, int]]) -> tuple[Tensor, Tensor]:
         """Pitch in Hz and voicing (0 or 1) of every hop of the decoder's output, each `[B, F]`.

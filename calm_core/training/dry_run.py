@@ -10,15 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from calm_core.audio_lm import AudioLM, Weights
 from calm_core.codecs import build_codec
 from calm_core.errors import InputError
 from calm_core.model import CALM
-from calm_core.training.check import build_without_storage, check
+from calm_core.training.check import build_without_storage, channels, check
 from calm_core.training.cost import matrix_peak, trace
 from calm_core.training.data import Corpus
 from calm_core.training.latent_shards import latents_exist, open_latents
 from calm_core.training.latents import TTSBatch
-from calm_core.training.recipes import CodecRecipe, TTSRecipe, read_recipe
+from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, TTSRecipe, read_recipe
 from calm_core.training.schedule import count_shares
 
 # Share of the matrix peak that small models reach here on a CPU, see `python -m evaluation.benchmarks train`.
@@ -45,36 +46,30 @@ class Outline:
         raise NotImplementedError
 
 
+def usual_length(recipe: TTSRecipe | ContinuationRecipe, frame_rate: float) -> tuple[int, int]:
+    """Mean frames and phones of a row. Similar lengths share a batch, so this is what a step sees on average."""
+    path = recipe.latents / "train.safetensors"
+    if latents_exist(path):
+        latents, rows = open_latents(path, getattr(recipe, "on_corrupt", "stop"))
+        frames = [latents[row["id"]].shape[0] for row in rows[:: max(1, len(rows) // 256)]]
+        phones = [len(row["phones"]) for row in rows]
+    else:
+        corpus = Corpus(recipe.corpus, "train")
+        frames = [math.ceil(row.samples / corpus.sample_rate * frame_rate) for row in corpus.rows]
+        phones = [len(row.phones) for row in corpus.rows]
+    return max(1, round(sum(frames) / max(1, len(frames)))), max(1, round(sum(phones) / max(1, len(phones))))
+
+
 class TTSOutline(Outline):
     """An aligned TTS model on latents."""
 
     recipe: TTSRecipe
 
-    def __init__(self, recipe: TTSRecipe, rows: int):
-        super().__init__(recipe, rows)
-        path = recipe.latents / "train.safetensors"
-        if latents_exist(path):
-            latents, described = open_latents(path, recipe.on_corrupt)
-            frames = [latents[row["id"]].shape[0] for row in described[:: max(1, len(described) // 256)]]
-            phones = [len(row["phones"]) for row in described]
-        else:
-            corpus = Corpus(recipe.corpus, "train")
-            frames = [math.ceil(row.samples / corpus.sample_rate * self.frame_rate()) for row in corpus.rows]
-            phones = [len(row.phones) for row in corpus.rows]
-        # Similar lengths share a batch, so the mean length is what a step sees on average.
-        self.frames = max(1, round(sum(frames) / max(1, len(frames))))
-        self.phones = max(1, round(sum(phones) / max(1, len(phones))))
-
-    def frame_rate(self) -> float:
-        """Of the codec, frames a second."""
-        with torch.device("meta"):
-            return build_codec(self.recipe.model.codec).frame_rate
-
     def modules(self) -> dict[str, nn.Module]:
         """See `Outline`."""
-        calm = build_without_storage(lambda: CALM(self.recipe.model), "model")
-        assert isinstance(calm, CALM)
+        calm: Any = build_without_storage(lambda: CALM(self.recipe.model), "model")
         calm.codec.requires_grad_(False)
+        self.lengths = usual_length(self.recipe, calm.codec.frame_rate)
         return dict(calm.named_children())
 
     def loss(self) -> Callable[[], Tensor]:
@@ -83,44 +78,72 @@ class TTSOutline(Outline):
 
         calm = CALM(self.recipe.model)
         calm.codec.requires_grad_(False)
-        module, (b, t, n, p, d) = (
-            TTSLoss(calm, self.recipe),
-            (self.rows, self.frames, self.phones, 45, calm.codec.latent_dim),
-        )
+        module, prompt = TTSLoss(calm, self.recipe), 45
+        (frames, phones), rows = self.lengths, self.rows
         batch = TTSBatch(
-            latents=torch.zeros(b, t, d),
-            frames=torch.full((b,), t),
-            phones=torch.ones(b, n, dtype=torch.long),
-            ends=torch.zeros(b, n),
-            endings=torch.zeros(b, dtype=torch.long),
-            voice=torch.zeros(b, p, calm.codec.encoder_dim),
-            voice_frames=torch.full((b,), p),
+            latents=torch.zeros(rows, frames, calm.codec.latent_dim),
+            frames=torch.full((rows,), frames),
+            phones=torch.ones(rows, phones, dtype=torch.long),
+            ends=torch.zeros(rows, phones),
+            endings=torch.zeros(rows, dtype=torch.long),
+            voice=torch.zeros(rows, prompt, calm.codec.encoder_dim),
+            voice_frames=torch.full((rows,), prompt),
         )
         return lambda: module(batch, torch.Generator()).total
 
 
+class ContinuationOutline(Outline):
+    """A model that continues sound."""
+
+    recipe: ContinuationRecipe
+
+    def modules(self) -> dict[str, nn.Module]:
+        """See `Outline`."""
+        model: Any = build_without_storage(lambda: AudioLM(self.recipe.model), "model")
+        model.codec.requires_grad_(False)
+        rate = model.codec.frame_rate
+        self.frames = min(usual_length(self.recipe, rate)[0], round(self.recipe.seconds * rate))
+        return dict(model.named_children())
+
+    def loss(self) -> Callable[[], Tensor]:
+        """See `Outline`."""
+        model = AudioLM(self.recipe.model)
+        model.codec.requires_grad_(False)
+        shape = (self.rows, self.frames, channels(model.codec))
+        frames = torch.zeros(shape, dtype=torch.long if model.discrete else torch.float32)
+        text = None
+        if model.text is not None:
+            text = torch.zeros(self.rows, self.frames + model.delay, dtype=torch.long)
+        weights = Weights(self.recipe.head_batch_multiplier, self.recipe.context_noise)
+        lengths, known = torch.full((self.rows,), self.frames), torch.zeros(self.rows, dtype=torch.long)
+        return lambda: model.loss(frames, lengths, text, known, generator=torch.Generator(), weights=weights).total
+
+
 class CodecOutline(Outline):
-    """A codec; its discriminators count as far as they have weights, and their operations are left out."""
+    """A codec. The operations of its quantizer and its discriminators are left out."""
 
     recipe: CodecRecipe
 
     def modules(self) -> dict[str, nn.Module]:
         """See `Outline`."""
         from calm_core.codecs.discriminators import Discriminators
+        from calm_core.training.codec import spectral_part
 
-        codec = build_without_storage(lambda: build_codec(self.recipe.model), "model")
-        if self.recipe.freeze_encoder:
-            codec.encoder.requires_grad_(False)  # type: ignore[union-attr]
-        channels = self.recipe.discriminator_channels
-        judges = build_without_storage(lambda: Discriminators(channels=channels), "discriminator_channels")
+        codec: Any = build_without_storage(lambda: build_codec(self.recipe.model), "model")
+        spectral_part(codec).encoder.requires_grad_(not self.recipe.freeze_encoder)
+        size = self.recipe.discriminator_channels
+        judges = build_without_storage(lambda: Discriminators(channels=size), "discriminator_channels")
         return {**dict(codec.named_children()), "discriminators": judges}
 
     def loss(self) -> Callable[[], Tensor]:
         """See `Outline`."""
-        codec: Any = build_codec(self.recipe.model)
-        frames = round(self.recipe.crop_seconds * codec.sample_rate / codec.frame_size)
-        wave = torch.zeros(self.rows, 1, frames * codec.frame_size)
-        pitch = torch.full((self.rows, frames * codec.frame_size // codec.hop), 100.0)
+        from calm_core.training.codec import spectral_part
+
+        codec = spectral_part(build_codec(self.recipe.model))
+        codec.encoder.requires_grad_(not self.recipe.freeze_encoder)
+        samples = round(self.recipe.crop_seconds * codec.frame_rate) * codec.frame_size
+        wave = torch.zeros(self.rows, 1, samples)
+        pitch = torch.full((self.rows, samples // codec.encoder.hop), 100.0)
 
         def loss() -> Tensor:
             mean, log_variance = codec.posterior(wave)
@@ -130,7 +153,11 @@ class CodecOutline(Outline):
         return loss
 
 
-OUTLINES: dict[str, type[Outline]] = {"tts": TTSOutline, "codec": CodecOutline}
+OUTLINES: dict[str, type[Outline]] = {
+    "tts": TTSOutline,
+    "codec": CodecOutline,
+    "continuation": ContinuationOutline,
+}
 
 
 def plan(recipe: Any, processes: int = 1, device: torch.device | None = None) -> dict[str, Any]:

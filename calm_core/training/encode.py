@@ -12,11 +12,10 @@ from typing import Any, Literal
 import torch
 from pydantic import Field, TypeAdapter, ValidationError
 
-from calm_core.codecs import build_codec
-from calm_core.codecs.base import Codec
+from calm_core.codecs import Codec, RVQCodec, build_codec
 from calm_core.config import CodecConfig, SpectralConfig, describe
 from calm_core.errors import InputError
-from calm_core.training.check import build_without_storage, check_weights
+from calm_core.training.check import build_without_storage, channels, check_weights
 from calm_core.training.faults import Faults
 from calm_core.training.latent_shards import ShardWriter, index_path, write_index
 from calm_core.training.recipes import Strict, read_values
@@ -85,11 +84,15 @@ def batches_of_like_length(items: Iterator[Record], size: int, pool: int = 8) ->
 
 @torch.inference_mode()
 def encode_batch(codec: Codec, batch: list[Record], device: torch.device) -> list[torch.Tensor]:
-    """Latents `[T, D]` of each record; the codec is causal, so padding at the end changes nothing before it."""
+    """Latents `[T, D]` of each record, or codes `[T, K]` of a codec with codebooks.
+
+    The codec is causal, so padding at the end changes nothing before it.
+    """
     waves = torch.zeros(len(batch), max(len(record.samples) for record in batch))
     for wave, record in zip(waves, batch, strict=True):
         wave[: len(record.samples)] = record.samples
-    latents = codec.encode(waves[:, None].to(device))
+    wave = waves[:, None].to(device)
+    latents = codec.codes(wave) if isinstance(codec, RVQCodec) else codec.encode(wave)
     return [rows[: -(-len(record.samples) // codec.frame_size)] for rows, record in zip(latents, batch, strict=True)]
 
 
@@ -149,7 +152,7 @@ def encode(recipe: EncodeRecipe, state: Any) -> dict[str, Any]:
     writer.flush()
     skipped = gather_object(faults.skipped) if state.num_processes > 1 else faults.skipped  # waits for everyone too
     if state.is_main_process:
-        facts = {"channels": codec.encoder_dim, "frame_rate": codec.frame_rate, "skipped": skipped}
+        facts = {"channels": channels(codec), "frame_rate": codec.frame_rate, "skipped": skipped}
         write_index(recipe.latents, recipe.split, facts)
     state.wait_for_everyone()
     mine = {"rows": len(writer.done), "hours": seconds / 3600, "skipped": len(faults.skipped), **left}

@@ -1,7 +1,7 @@
 """Latents on disk: shards of safetensors with an index that knows their checksums.
 
     train.index.json             shards, rows and bytes of each, what was skipped
-    train-00-00000.safetensors   row id -> [T, D], float16
+    train-00-00000.safetensors   row id -> [T, D] float16, or codes [T, K] int16
     train-00-00000.json          what is known of each row: id, speaker, text, ...
     train-00.part.json           the shards that process 0 has finished; a run that was killed goes on behind them
 
@@ -153,8 +153,9 @@ class ShardWriter:
         self._rows: list[Row] = []
 
     def add(self, row: Row, latents: Tensor) -> None:
-        """One row, its `id` unique, with latents `[T, D]`; written as soon as a shard is full."""
-        self._latents[row["id"]] = latents.to(torch.float16).cpu().clone()
+        """One row, its `id` unique, with latents `[T, D]` or codes `[T, K]`; written as soon as a shard is full."""
+        kind = torch.float16 if latents.is_floating_point() else torch.int16
+        self._latents[row["id"]] = latents.to(kind).cpu().clone()
         self._rows.append(row)
         self.done.add(row["id"])
         if len(self._rows) >= self.rows_a_shard:

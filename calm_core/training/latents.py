@@ -7,17 +7,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from calm_core.codecs.base import Codec
+from calm_core.codecs import Codec, RVQCodec
 from calm_core.conditioners.aligned import ENDINGS, PHONE_INDEX
+from calm_core.errors import InputError
 from calm_core.training.checkpoint import write_json, write_tensors
 from calm_core.training.data import Corpus, Row
 from calm_core.training.faults import OnCorrupt
 from calm_core.training.latent_shards import open_latents
+from calm_core.weights import read_tensors
 
 
 @torch.inference_mode()
 def encode_corpus(codec: Codec, corpus: Corpus, path: Path, batch: int = 32, device: str = "cpu") -> None:
     """Write the mean latents of every row of `corpus` to `path` (safetensors: row id -> `[T, D]` fp16).
+
+    Of a codec with codebooks, the codes are written instead (`[T, K]` int16).
 
     Rows of similar length share a batch; the codec is causal, so padding at the end changes nothing before it.
     """
@@ -28,10 +32,11 @@ def encode_corpus(codec: Codec, corpus: Corpus, path: Path, batch: int = 32, dev
         waves = torch.zeros(len(rows), max(r.samples for r in rows))
         for wave, row in zip(waves, rows, strict=True):
             wave[: row.samples] = corpus.audio(row)
-        mean = codec.encode(waves[:, None].to(device))
+        wave = waves[:, None].to(device)
+        made = codec.codes(wave).short() if isinstance(codec, RVQCodec) else codec.encode(wave).half()
         for index, row in enumerate(rows):
             frames = -(-row.samples // codec.frame_size)
-            latents[row.id] = mean[index, :frames].half().cpu().clone()
+            latents[row.id] = made[index, :frames].cpu().clone()
         if at // batch % 20 == 0:
             print(f"latents {at}/{len(order)}", file=sys.stderr, flush=True)
     write_tensors(path, latents)
@@ -39,7 +44,21 @@ def encode_corpus(codec: Codec, corpus: Corpus, path: Path, batch: int = 32, dev
 
 
 def _describe(row: Row) -> dict[str, object]:
-    return {"id": row.id, "speaker": row.speaker, "text": row.text, "phones": row.phones}
+    return {"id": row.id, "speaker": row.speaker, "text": row.text, "phones": row.phones, "words": row.words}
+
+
+def load_codec(codec: Codec, path: Path) -> None:
+    """Give a codec its trained weights and freeze it.
+
+    Raises:
+        InputError: The file is missing or belongs to a codec of another shape.
+    """
+    try:
+        codec.load_state_dict(read_tensors(path))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(f"The codec {path} does not fit the recipe's model.codec: {reason}") from None
+    codec.eval().requires_grad_(False)
 
 
 @dataclass(frozen=True)
@@ -93,13 +112,6 @@ class LatentCorpus:
         """Exact mean and deviation `[D]` of every latent channel."""
         every = torch.cat([self.latents[row["id"]] for row in self.rows]).double()
         return every.mean(0).float(), every.std(0).float()
-
-    def draw(self, count: int, generator: torch.Generator) -> TTSBatch:
-        """A random batch of rows of similar length: one bucket of a pool eight times as large."""
-        pool = torch.randint(len(self.rows), (8 * count,), generator=generator)
-        pool = pool[self.lengths[pool].argsort()]
-        start = int(torch.randint(8, (1,), generator=generator)) * count
-        return self.collate(pool[start : start + count].tolist(), generator)
 
     def collate(self, indices: list[int], generator: torch.Generator) -> TTSBatch:
         """The rows with these indices as a batch, each with a prompt drawn from its speaker's other rows."""

@@ -27,6 +27,7 @@ from calm_core.training.trainer import Trainer
 # The trainer of every kind of recipe, imported when it is used.
 TRAINERS = {
     "codec": "calm_core.training.codec:CodecTrainer",
+    "continuation": "calm_core.training.continuation:ContinuationTrainer",
     "tts": "calm_core.training.tts:TTSTrainer",
 }
 

@@ -1,35 +1,41 @@
-"""Turn a finished training run into a bundled model: half-precision weights and a configuration that loads them."""
+"""Turn a finished training run into a bundled model: weights in 16 or 8 bits and a configuration that loads them."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Literal
 
 import torch
 import yaml
-from torch import Tensor
 
-from calm_core.config import SamplingConfig
+from calm_core.config import ContinuationSamplingConfig, SamplingConfig
 from calm_core.errors import InputError
 from calm_core.training.checkpoint import write_tensors
-from calm_core.training.recipes import CodecRecipe, TTSRecipe
-from calm_core.weights import read_tensors
+from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, TTSRecipe
+from calm_core.weights import Tensors, read_tensors, to_int8
 
+LMRecipe = TTSRecipe | ContinuationRecipe
+
+# Below this many a scale saves little, and depthwise kernels, whose first axis is time, stay as they are.
+SMALLEST_INT8 = 4096
 MAX_BYTES = 10_000_000  # a bundled file stays below this, so that a clone stays small
 
 
 def package(
-    recipe: CodecRecipe | TTSRecipe, target: Path, title: str, licence: str, codec_id: str | None = None,
-    sampling: SamplingConfig | None = None,
+    recipe: CodecRecipe | LMRecipe, target: Path, title: str, licence: str, codec_id: str | None = None,
+    sampling: SamplingConfig | ContinuationSamplingConfig | None = None, weights: Literal["fp16", "int8"] = "fp16",
 ) -> int:  # fmt: skip
-    """Write `config.yaml` and `model.safetensors` (fp16) into `target`.
+    """Write `config.yaml` and `model.safetensors` into `target`, and the tokenizer of a model that has one.
 
     Args:
         recipe: Of the finished run; its folder holds the averaged weights.
         target: Folder of the bundled model; its name is the model's id.
         title: For the list of models.
         licence: Of the weights.
-        codec_id: For a TTS model, the bundled codec beside it, whose weights are not repeated.
-        sampling: For a TTS model, its default sampling.
+        codec_id: For a language model, the bundled codec beside it, whose weights are not repeated.
+        sampling: For a language model, its default sampling.
+        weights: fp16, or int8 for the large matrices and fp16 for everything else (see `weights.to_int8`).
 
     Returns:
         The number of parameters.
@@ -39,29 +45,47 @@ def package(
     """
     name = "codec.safetensors" if isinstance(recipe, CodecRecipe) else "model.safetensors"
     tensors = {key: value for key, value in read_tensors(recipe.folder / name).items() if _belongs(key, recipe)}
-    parameters = sum(value.numel() for value in tensors.values())
-    halves: dict[str, Tensor] = {k: v.to(torch.float16) if v.is_floating_point() else v for k, v in tensors.items()}
-    size = sum(v.numel() * v.element_size() for v in halves.values())
+    # What only the training of codebooks counts with is stored, but is no parameter.
+    parameters = sum(v.numel() for k, v in tensors.items() if not k.endswith(("quantizer.usage", "quantizer.started")))
+    stored = _rounded(tensors, weights)
+    size = sum(v.numel() * v.element_size() for v in stored.values())
     if size > MAX_BYTES:
         raise InputError(
-            f"The weights take {size:,} bytes and a bundled file may take {MAX_BYTES:,}; make the model smaller."
+            f"The weights take {size:,} bytes and a bundled file may take {MAX_BYTES:,}; make the model smaller"
+            f"{'' if weights == 'int8' else ' or choose int8'}."
         )
     card = {"title": title, "language": "en", "licence": licence, "parameters": parameters}
-    config: dict[str, object] = {"task": "codec" if isinstance(recipe, CodecRecipe) else "tts", "card": card}
-    if isinstance(recipe, CodecRecipe):
-        config["codec"] = recipe.model.model_dump(mode="json")
-    else:
-        config |= recipe.model.model_dump(
-            mode="json", exclude={"task", "card", "sampling", "weights_path", "weights_path_without_voice_cloning"}
-        )
-        config["sampling"] = (sampling or SamplingConfig()).model_dump(mode="json")
-        config["codec_weights_path"] = f"../{codec_id}/model.safetensors"
     target.mkdir(parents=True, exist_ok=True)
-    write_tensors(target / "model.safetensors", halves)
+    if isinstance(recipe, CodecRecipe):
+        config: dict[str, object] = {"task": "codec", "card": card, "codec": recipe.model.model_dump(mode="json")}
+    else:
+        left_out = {"task", "card", "sampling", "weights_path", "weights_path_without_voice_cloning"}
+        config = {"task": recipe.model.task, "card": card, **recipe.model.model_dump(mode="json", exclude=left_out)}
+        config["sampling"] = (sampling or recipe.model.sampling).model_dump(mode="json")
+        config["codec_weights_path"] = f"../{codec_id}/model.safetensors"
+        if isinstance(recipe, ContinuationRecipe) and recipe.model.text is not None:
+            tokenizer = Path(recipe.model.text.tokenizer_path)
+            shutil.copyfile(tokenizer, target / f"tokenizer{tokenizer.suffix}")
+            text = recipe.model.text.model_copy(update={"tokenizer_path": f"tokenizer{tokenizer.suffix}"})
+            config["text"] = text.model_dump(mode="json")
+    write_tensors(target / "model.safetensors", stored)
     (target / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     return parameters
 
 
-def _belongs(key: str, recipe: CodecRecipe | TTSRecipe) -> bool:
-    """Whether a tensor is part of the bundled file: no codec inside a TTS file, no loss weights."""
+def _belongs(key: str, recipe: CodecRecipe | LMRecipe) -> bool:
+    """Whether a tensor is part of the bundled file: no codec inside a language model's, no loss weights."""
     return isinstance(recipe, CodecRecipe) or not key.startswith(("codec.", "head.weight."))
+
+
+def _rounded(tensors: Tensors, weights: str) -> Tensors:
+    """The tensors as they are stored. Codebooks keep 16 bits: they are few, and codes hang on small differences."""
+    stored: Tensors = {}
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            stored[name] = tensor
+        elif weights == "int8" and name.endswith("weight") and tensor.ndim >= 2 and tensor.numel() >= SMALLEST_INT8:
+            stored[name], stored[f"{name}.scale"] = to_int8(tensor)
+        else:
+            stored[name] = tensor.to(torch.float16)
+    return stored

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
-from calm_core.config import SpectralConfig, TTSModelConfig, describe
+from calm_core.config import ContinuationModelConfig, RVQConfig, SpectralConfig, TTSModelConfig, describe
 from calm_core.errors import InputError
 
 
@@ -42,19 +42,32 @@ class Schedule(Strict):
     save_minutes: float = Field(3.0, gt=0)
 
 
+def _codec_kind(model: Any) -> str:
+    return model.get("kind", "spectral") if isinstance(model, dict) else getattr(model, "kind", "spectral")
+
+
+TrainableCodec = Annotated[
+    Annotated[SpectralConfig, Tag("spectral")] | Annotated[RVQConfig, Tag("rvq")], Discriminator(_codec_kind)
+]
+
+
 class CodecRecipe(Strict):
-    """`kind: codec`: the VAE-GAN."""
+    """`kind: codec`: the VAE-GAN, or the RVQ-GAN around the same encoder and decoder."""
 
     kind: Literal["codec"]
     folder: Path
     corpus: Path
-    model: SpectralConfig = SpectralConfig()
+    model: TrainableCodec = SpectralConfig()
     schedule: Schedule
     crop_seconds: float = Field(2.56, gt=0.5)
     mel_weight: float = 15.0
     kl_weight: float = 0.05
+    commitment_weight: float = Field(10.0, description="of the distance of latents from their codes; RVQ only")
+    level_dropout: float = Field(0.5, ge=0, le=1, description="share of crops that use fewer levels; RVQ only")
     pitch_weight: float = Field(1.0, description="of the mean absolute error of the log pitch in voiced hops")
-    start_from: Path | None = Field(None, description="codec.safetensors whose fitting tensors are the start")
+    start_from: Path | None = Field(
+        None, description="codec.safetensors whose fitting tensors are the start; a VAE's also start an RVQ codec"
+    )
     freeze_encoder: bool = Field(
         False, description="train the decoder alone: latents made before, and models on them, stay valid"
     )
@@ -88,7 +101,26 @@ class TTSRecipe(Strict):
     start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
 
 
-Recipe = Annotated[CodecRecipe | TTSRecipe, Field(discriminator="kind")]
+class ContinuationRecipe(Strict):
+    """`kind: continuation`: a model that continues sound, on latents or codes of a trained codec."""
+
+    kind: Literal["continuation"]
+    folder: Path
+    latents: Path = Field(description="as for `kind: tts`; codes where the codec has codebooks")
+    corpus: Path
+    codec: Path = Field(description="weights of a finished codec")
+    model: ContinuationModelConfig
+    schedule: Schedule
+    seconds: float = Field(20.0, gt=1, description="length of the pieces of passages")
+    head_batch_multiplier: int = Field(8, ge=1)
+    context_noise: float = Field(0.0, ge=0, le=1, description="1 in the paper's music, 0 in its speech")
+    text_loss_weight: float = Field(1.0, ge=0)
+    pad_weight: float = Field(0.5, gt=0)
+    text_dropout: float = Field(0.3, ge=0, lt=1, description="share of the pieces that begin with hidden text")
+    start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
+
+
+Recipe = Annotated[CodecRecipe | TTSRecipe | ContinuationRecipe, Field(discriminator="kind")]
 
 
 def read_values(path: Path, overrides: list[str]) -> dict[str, Any]:
@@ -117,7 +149,7 @@ def read_values(path: Path, overrides: list[str]) -> dict[str, Any]:
     return values
 
 
-def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe | TTSRecipe:
+def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe | TTSRecipe | ContinuationRecipe:
     """Read a training recipe; for overrides see `read_values`.
 
     Raises:

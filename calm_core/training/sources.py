@@ -117,17 +117,15 @@ def _from_tar(sample: dict[str, Any]) -> _Found:
 
 
 def _from_librispeech(row: dict[str, Any]) -> _Found:
-    return _Found(str(row["id"]), _bytes(row["audio"]), row["text"], str(row["speaker_id"]))
+    sound = row["audio"]
+    content = sound["bytes"] if sound["bytes"] is not None else Path(sound["path"]).read_bytes()
+    return _Found(str(row["id"]), content, row["text"], str(row["speaker_id"]))
 
 
 def _from_emilia(row: dict[str, Any]) -> _Found:
     facts = row["json"]
     name = str(facts.get("id") or row["__key__"])
-    return _Found(name, _bytes(row["mp3"]), facts["text"].strip(), str(facts["speaker"]), facts.get("dnsmos"))
-
-
-def _bytes(sound: dict[str, Any]) -> bytes:
-    return sound["bytes"] if sound["bytes"] is not None else Path(sound["path"]).read_bytes()
+    return _Found(name, row["mp3"], facts["text"].strip(), str(facts["speaker"]), facts.get("dnsmos"))
 
 
 def _stream_dataset(source: DatasetSource, process: int, processes: int) -> Iterator[dict[str, Any]]:
@@ -137,15 +135,23 @@ def _stream_dataset(source: DatasetSource, process: int, processes: int) -> Iter
             f"The dataset {source.path} is on the Hub, and CALM_OFFLINE forbids to ask it; "
             "unset it or name a local folder."
         )
-    from datasets import Audio, IterableDataset, load_dataset
+    from datasets import Audio, Features, IterableDataset, Json, Value, load_dataset
     from datasets.distributed import split_dataset_by_node
 
+    def load(features: Features | None = None) -> IterableDataset:
+        return load_dataset(  # type: ignore[return-value]
+            source.path,
+            source.name,
+            split=source.split,
+            revision=source.revision,
+            features=features,
+            streaming=True,
+        )
+
     try:
-        rows = load_dataset(source.path, source.name, split=source.split, revision=source.revision, streaming=True)
+        rows = load()
     except (ValueError, OSError) as error:
         raise InputError(f"The dataset {source.path} cannot be opened: {str(error).splitlines()[0]}") from None
-    assert isinstance(rows, IterableDataset)
-    column = "audio" if source.layout == "librispeech" else "mp3"
     needed = ("audio", "text", "speaker_id", "id") if source.layout == "librispeech" else ("mp3", "json")
     there = list(rows.features or {})
     missing = [name for name in needed if name not in there]
@@ -154,7 +160,12 @@ def _stream_dataset(source: DatasetSource, process: int, processes: int) -> Iter
             f"The dataset {source.path} is not laid out as {source.layout}: it has {', '.join(there)} "
             f"and no {', '.join(missing)}; choose another layout."
         )
-    rows = rows.cast_column(column, Audio(decode=False))  # our own decoder names what is damaged
+    # Sounds come as bytes: our own decoder names what is damaged.
+    if source.layout == "librispeech":
+        rows = rows.cast_column("audio", Audio(decode=False))
+    else:
+        text = Value("string")
+        rows = load(Features({"mp3": Value("binary"), "json": Json(), "__key__": text, "__url__": text}))
     if source.shuffle > 1:
         rows = rows.shuffle(seed=source.seed, buffer_size=source.shuffle)
     yield from split_dataset_by_node(rows, process, processes)

@@ -138,7 +138,7 @@ def speak(text: str, speaker: Speaker, target_lufs: float = -23.0) -> np.ndarray
     return normalise_loudness(soxr.resample(samples, FLITE_RATE, CORPUS_RATE), target_lufs)
 
 
-def utterances(job: Job, recipe: CorpusRecipe) -> Iterator[tuple[dict[str, object], np.ndarray]]:
+def utterances(job: Job, recipe: CorpusRecipe) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
     """The manifest rows (without shard and start) and 24 kHz samples of one job."""
     samples, phones = read_with_flite(job.text, job.base)
     if not phones or len(samples) > recipe.max_seconds * FLITE_RATE:

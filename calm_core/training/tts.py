@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,16 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from calm_core.conditioners.aligned import AlignedText
-from calm_core.errors import InputError
 from calm_core.model import CALM
 from calm_core.training import checkpoint
 from calm_core.training.data import Corpus
 from calm_core.training.latent_shards import latents_exist
-from calm_core.training.latents import LatentCorpus, TTSBatch, encode_corpus
+from calm_core.training.latents import LatentCorpus, TTSBatch, encode_corpus, load_codec
 from calm_core.training.recipes import TTSRecipe
 from calm_core.training.trainer import LossTrainer
 from calm_core.types import Losses
-from calm_core.weights import read_tensors
 
 
 def valid_steps(lengths: Tensor, longest: int) -> Tensor:
@@ -72,20 +69,6 @@ def prepare_latents(recipe: TTSRecipe, calm: CALM, device: torch.device) -> None
             encode_corpus(calm.codec.to(device), Corpus(recipe.corpus, split), path, device=str(device))
 
 
-def load_codec(calm: CALM, path: Path) -> None:
-    """Put a trained codec into the model and freeze it.
-
-    Raises:
-        InputError: The file is missing or belongs to a codec of another shape.
-    """
-    try:
-        calm.codec.load_state_dict(read_tensors(path))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise InputError(f"The codec {path} does not fit the recipe's model.codec: {reason}") from None
-    calm.codec.eval().requires_grad_(False)
-
-
 class TTSTrainer(LossTrainer):
     """See `trainer.Trainer`."""
 
@@ -96,7 +79,7 @@ class TTSTrainer(LossTrainer):
         calm = CALM(recipe.model)
         if recipe.start_from is not None:
             checkpoint.load_fitting(calm, recipe.start_from)
-        load_codec(calm, recipe.codec)
+        load_codec(calm.codec, recipe.codec)
         if accelerator.is_main_process:
             prepare_latents(recipe, calm, accelerator.device)
         accelerator.wait_for_everyone()

@@ -60,6 +60,32 @@ class Speech:
             return _to_clip(item, self._task.generate(text, voice=voice, seed=seed), said or text)
 
 
+class Continuation:
+    """A model that continues speech."""
+
+    def __init__(self, model: str, device: str = "cpu") -> None:
+        import calm_core
+
+        with _user_errors():
+            self._task = calm_core.load(model, task="speech_continuation", device=device)
+
+    def go_on(self, item: str, prompt: Clip | None, seconds: float, seed: int, temperature: float) -> Clip:
+        """What follows the prompt, without the prompt; its transcript is what the model thought.
+
+        Args:
+            item: Name of the clip.
+            prompt: Speech, or None to start from nothing.
+            seconds: Of new sound.
+            seed: Of the draws.
+            temperature: Of the sound; the text keeps the model's own.
+        """
+        with _user_errors():
+            heard = None if prompt is None else to_audio(prompt)
+            made = self._task.generate(heard, seconds, seed=seed, temperature=temperature)
+        start = round(made.meta["prompt_seconds"] * made.sample_rate)
+        return make_clip(item, made.samples[start:].numpy(), made.sample_rate, made.meta["text"])
+
+
 class Reconstruction:
     """A codec, there and back."""
 

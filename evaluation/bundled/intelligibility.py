@@ -85,7 +85,12 @@ def recognise(clips: Sequence[Clip], label: str, processes: int) -> list[str]:
         return [pending.result() for pending in progress(label, [pool.submit(_listen, clip) for clip in clips])]
 
 
-def _save(clips: Sequence[Clip], folder: Path) -> None:
+def save_clips(clips: Sequence[Clip], folder: Path) -> None:
+    """Write clips and their transcripts, `ITEM.wav` and `ITEM.txt`.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
     import soundfile
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +144,7 @@ def _score(
     from evaluation.metrics.recognition import character_errors, word_errors
 
     if settings.audio_dir:
-        _save(clips, settings.audio_dir / system)
+        save_clips(clips, settings.audio_dir / system)
     texts = recognise(clips, f"{system}, recognised", settings.processes)
     return [
         Heard(

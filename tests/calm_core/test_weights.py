@@ -6,7 +6,8 @@ from safetensors.torch import save_file
 
 from calm_core.errors import InputError
 from calm_core.model import CALM
-from calm_core.weights import load_into, read_tensors, to_ours
+from calm_core.nn.packed import fits_half
+from calm_core.weights import load_into, read_tensors, to_int8, to_ours
 from tests.calm_core import tiny
 
 
@@ -136,3 +137,24 @@ def test_damaged_files_are_one_sentence(model: CALM, tmp_path: Path) -> None:
             read_tensors(path)
     with pytest.raises(InputError, match="no weights file"):
         read_tensors(tmp_path / "absent.safetensors")
+
+
+def test_a_weight_in_8_bits_is_off_by_half_a_step_of_its_channel(tmp_path: Path) -> None:
+    weight = torch.randn(6, 5, 3, generator=torch.Generator().manual_seed(0)) * 10.0 ** torch.arange(-3, 3).view(
+        6, 1, 1
+    )
+    weight[0, 0] = 0
+    stored, scale = to_int8(weight)
+    assert stored.dtype == torch.int8 and scale.dtype == torch.float16 and scale.shape == (6,)
+    tensors = {"a.weight": stored, "a.weight.scale": scale, "b.scale": torch.ones(2), "c": torch.ones(3).to(torch.int8)}
+    save_file(tensors, tmp_path / "w.safetensors")
+    read = read_tensors(tmp_path / "w.safetensors")
+    assert read.keys() == {"a.weight", "b.scale", "c"} and read["c"].dtype == torch.int8
+    restored = read["a.weight"]
+    assert restored.dtype == torch.float32
+    error, largest = (restored - weight).abs().flatten(1).amax(1), weight.abs().flatten(1).amax(1)
+    assert (error <= 9 / 8 * largest / 127 / 2 * (1 + 1e-6)).all()
+    again, same = to_int8(restored)
+    torch.testing.assert_close(again * same.view(6, 1, 1).float(), restored, atol=0, rtol=0)
+    assert fits_half(restored.flatten(1))  # the fast path of nn.packed
+    assert to_int8(torch.zeros(2, 2))[0].eq(0).all()

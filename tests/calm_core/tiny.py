@@ -9,8 +9,10 @@ import tokenizers
 import torch
 from tokenizers import decoders, models, pre_tokenizers
 
+from calm_core.audio_lm import AudioLM
+from calm_core.codecs import RVQCodec
 from calm_core.conditioners.text import PrefixText
-from calm_core.config import TTSModelConfig, parse_config
+from calm_core.config import ContinuationModelConfig, TTSModelConfig, parse_config
 from calm_core.model import CALM
 from calm_core.voices import Voice, make_voice
 
@@ -95,3 +97,43 @@ def recording(seconds: float = 1.0, seed: int = 0) -> torch.Tensor:
 
 def voice(model: CALM, seed: int = 0) -> Voice:
     return make_voice(model, recording(seed=seed), f"voice {seed}")
+
+
+def continuation(tokenizer: Path | str = "tokenizer.json", head: str = "lsd", short: bool = False) -> dict[str, Any]:
+    discrete = head in ("rq_transformer", "delay")
+    heads: dict[str, dict[str, Any]] = {
+        "rq_transformer": {"d_model": 32, "num_heads": 2, "num_layers": 1, "dim_feedforward": 64},
+        "delay": {},
+    }
+    return {
+        "task": "speech_continuation",
+        "codec": {"kind": "rvq", "levels": 3, "codebook_size": 20, "autoencoder": codec()} if discrete else codec(),
+        "text": {"n_bins": 100, "tokenizer": "tokenizers", "tokenizer_path": str(tokenizer), "delay": 2},
+        "backbone": {"d_model": 32, "num_heads": 4, "num_kv_heads": 2, "num_layers": 2, "dim_feedforward": 64},
+        "short_context": {"num_heads": 2, "num_layers": 2, "dim_feedforward": 64, "frames": 4} if short else None,
+        "head": {"kind": head, **heads.get(head, {"channels": 32, "depth": 2})},
+    }
+
+
+def build_continuation(folder: Path, head: str = "lsd", short: bool = False) -> AudioLM:
+    """A tiny model with random weights that continues sound, and a tokenizer in `folder`."""
+    from calm_core.conditioners.tokenizer import load_tokenizer
+
+    write_tokenizer(folder / "tokenizer.json", 100)
+    config = parse_config(continuation(folder / "tokenizer.json", head, short), "tiny")
+    assert isinstance(config, ContinuationModelConfig)
+    torch.manual_seed(0)
+    model = AudioLM(config)
+    randomise(model)
+    if isinstance(model.codec, RVQCodec):
+        model.codec.quantizer.codebooks.normal_(generator=torch.Generator().manual_seed(0))
+    assert model.text is not None
+    model.text.tokenizer = load_tokenizer(folder / "tokenizer.json", "tokenizers", 100)
+    return model.eval().requires_grad_(False)
+
+
+def delayed(codes: torch.Tensor, delays: tuple[int, ...], fill: int) -> torch.Tensor:
+    """Codes [1, T, K] as the stream holds them, without the codes that only later frames would bring."""
+    from calm_core.heads import delay_codes
+
+    return delay_codes(codes, delays, fill)

@@ -54,7 +54,7 @@ def speak(tts: TextToSpeech, voice: Voice, text: str, noises: Tensor, monkeypatc
         latents = list(generate.latents(tts.model, row))
         hook.remove()
         wave = torch.cat(list(generate.audio(tts.model, latents)))
-    return peer.Spoken(tts.model.denormalise(torch.cat(latents)), torch.cat(logits), wave)
+    return peer.Spoken(tts.model.decoded(torch.cat(latents)), torch.cat(logits), wave)
 
 
 def compare(ours: peer.Spoken, theirs: peer.Spoken, threshold: float) -> None:

@@ -50,7 +50,7 @@ class FitTrainer(LossTrainer):
         return f"point {row}"
 
     def evaluate(self, step: int) -> dict[str, float]:
-        return {"weight": float(self.model.line.weight.sum())}  # type: ignore[union-attr, operator]
+        return {"weight": self.model.line.weight.sum().item()}  # type: ignore[union-attr, operator]
 
     def export(self, step: int) -> None:
         (self.folder / "exported").write_text(str(step))

@@ -6,18 +6,43 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from calm_core.catalogue import find
+from calm_core.codecs import RVQCodec, build_codec
 from calm_core.errors import InputError
 from calm_core.tasks.loading import load_codec, load_tts
 from calm_core.training.loop import learning_rate, train_recipe
 from calm_core.training.package import package
 from calm_core.training.recipes import Schedule, read_recipe
-from tests.calm_core.training.tiny_runs import SCHEDULE, codec_recipe, same, tts_recipe, write
+from tests.calm_core.training.tiny_runs import CODEC, SCHEDULE, codec_recipe, same, tts_recipe, write
+
+
+def rvq_recipe(corpus: Path, folder: Path, **changes: object) -> dict[str, object]:
+    model = {"kind": "rvq", "autoencoder": {"kind": "spectral", **CODEC}, "levels": 3, "codebook_size": 8}
+    return codec_recipe(corpus, folder, **{"model": model, "adversarial_from": 1, **changes})
+
+
+@pytest.fixture(scope="module")
+def trained_rvq(corpus: Path, trained_codec: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two steps from the VAE codec at a rate that moves nothing, so that its weights can be found again."""
+    folder = tmp_path_factory.mktemp("rvq")
+    start = trained_codec / "codec.safetensors"
+    recipe = write(folder / "rvq.yaml", rvq_recipe(corpus, folder / "run", start_from=str(start)))
+    still = ["schedule.learning_rate=1e-12", "schedule.final_learning_rate=1e-12", "schedule.steps=2"]
+    train_recipe(recipe, still, resume=False)
+    vae, rvq = load_file(start), load_file(folder / "run" / "codec.safetensors")
+    assert rvq.keys() - {"quantizer.codebooks", "quantizer.usage", "quantizer.started"} == {
+        f"autoencoder.{name}" for name in vae
+    }
+    for name, tensor in vae.items():
+        torch.testing.assert_close(rvq[f"autoencoder.{name}"], tensor, atol=1e-6, rtol=1e-6)
+    assert rvq["quantizer.started"] and (rvq["quantizer.usage"] > 0).all()
+    return folder / "run"
 
 
 def test_a_resumed_codec_run_equals_an_uninterrupted_one(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
@@ -65,6 +90,57 @@ def test_a_frozen_encoder_stays_while_its_decoder_learns(corpus: Path, trained_c
     old, new = load_file(before), load_file(tmp_path / "run" / "codec.safetensors")
     changed = {name.split(".")[0] for name in old if not torch.equal(old[name], new[name])}
     assert changed == {"decoder"}
+
+
+@pytest.mark.parametrize("weights", ["fp16", "int8"])
+def test_an_rvq_codec_starts_from_a_vae_codec_and_is_packaged(
+    corpus: Path, trained_rvq: Path, tmp_path: Path, weights: Literal["fp16", "int8"]
+) -> None:
+    recipe = read_recipe(write(tmp_path / "rvq.yaml", rvq_recipe(corpus, trained_rvq)), [])
+    made = load_file(trained_rvq / "codec.safetensors")
+    package(recipe, tmp_path / "models" / "tiny-rvq", "Tiny", "MIT", weights=weights)
+    codec = load_codec(find(str(tmp_path / "models" / "tiny-rvq")))
+    assert isinstance(codec, RVQCodec) and codec.quantizer.started
+    assert torch.equal(codec.quantizer.codebooks, made["quantizer.codebooks"].half().float())
+    stored = load_file(tmp_path / "models" / "tiny-rvq" / "model.safetensors")
+    assert ({tensor.dtype for tensor in stored.values()} >= {torch.int8}) == (weights == "int8")
+    plain = build_codec(recipe.model).eval().requires_grad_(False)
+    assert isinstance(plain, RVQCodec)
+    plain.load_state_dict(made)
+    wave = 0.3 * torch.randn(1, 1, 1920 * 4, generator=torch.Generator().manual_seed(0))
+    latents = plain.autoencoder.encode(wave)
+    torch.testing.assert_close(codec.autoencoder.encode(wave), latents, atol=0.02 * float(latents.abs().max()), rtol=0)
+    assert codec.reconstruct(wave).shape == wave.shape
+
+
+def test_an_rvq_run_resumes_with_the_same_codebooks(corpus: Path, trained_rvq: Path, tmp_path: Path) -> None:
+    changes = {"start_from": str(trained_rvq / "codec.safetensors"), "adversarial_from": 9}
+    flat = ["schedule.final_learning_rate=0.001", "schedule.warmup=0"]
+    straight = write(tmp_path / "a.yaml", rvq_recipe(corpus, tmp_path / "a", **changes))
+    train_recipe(straight, [*flat, "schedule.steps=4"], resume=False)
+    halves = write(tmp_path / "b.yaml", rvq_recipe(corpus, tmp_path / "b", **changes))
+    train_recipe(halves, [*flat, "schedule.steps=2"], resume=False)
+    train_recipe(halves, [*flat, "schedule.steps=4"], resume=True)
+    assert same(tmp_path / "a" / "codec.safetensors", tmp_path / "b" / "codec.safetensors")
+    before, after = load_file(trained_rvq / "codec.safetensors"), load_file(tmp_path / "a" / "codec.safetensors")
+    assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == {
+        "autoencoder", "quantizer",
+    }  # fmt: skip
+
+
+def test_codecs_that_the_trainer_does_not_know_are_refused(corpus: Path, tmp_path: Path) -> None:
+    transformer = {
+        "d_model": 16, "input_dimension": 16, "output_dimensions": [16], "num_heads": 2, "num_layers": 1, "context": 4,
+        "dim_feedforward": 16,
+    }  # fmt: skip
+    autoencoder = {
+        "kind": "vae", "seanet": {"dimension": 16, "n_filters": 4, "ratios": [6, 5, 4]}, "transformer": transformer,
+        "quantizer": {"dimension": 8, "output_dimension": 16}, "inner_dim": 8, "outer_dim": 16,
+    }  # fmt: skip
+    model = {"kind": "rvq", "autoencoder": autoencoder}
+    recipe = write(tmp_path / "vae.yaml", codec_recipe(corpus, tmp_path / "run", model=model))
+    with pytest.raises(InputError, match="kind 'vae'"):
+        train_recipe(recipe, [], resume=False)
 
 
 def test_a_tts_run_learns_resumes_and_becomes_a_loadable_model(
@@ -134,5 +210,5 @@ def test_the_learning_rate_warms_up_and_ends_where_the_recipe_says() -> None:
 
 def test_the_bundled_recipes_are_valid() -> None:
     configs = Path(__file__).parents[3] / "calm_core" / "configs"
-    for name in ("codec_speech.yaml", "tts_en.yaml"):
+    for name in ("codec_speech.yaml", "codec_speech_decoder.yaml", "codec_speech_rvq.yaml", "tts_en.yaml"):
         read_recipe(configs / name, [])

@@ -1,0 +1,246 @@
+"""An audio language model: frames heard so far to the frame that comes, with or without a text that it thinks of.
+
+    step s hears   text s - 1, frame s - 1 - delay      (noised for the backbone, clean for the short context)
+    step s gives   text s,     frame s - delay          from z_long(s) and Z(s) = z_long(s) + z_short(s)
+
+Frames are latents [D] of a VAE under a continuous head, or K codes of an RVQ codec under a discrete one: backbone, text
+and training are the same, which makes the two comparable (CALM section 5.1).
+
+Shapes: B rows, T frames, S = T + delay steps, D latent width, K codebooks, M backbone width, Z condition width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from calm_core.backbone import Backbone
+from calm_core.codecs import RVQCodec, build_codec
+from calm_core.config import ContinuationModelConfig
+from calm_core.heads import build_head, delay_codes
+from calm_core.heads.base import normal, uniform
+from calm_core.heads.discrete import DiscreteHead
+from calm_core.nn.packed import pack
+from calm_core.short_context import ShortContext
+from calm_core.state import State
+from calm_core.text_stream import TextStream
+from calm_core.types import Losses
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What the parts of the loss count.
+
+    Attributes:
+        head_multiplier: how often each frame meets the head with fresh noise and times (CALM section 4.4).
+        context_noise: largest share k of noise in what the backbone hears; 1 in the paper's music, 0 for none.
+        text: weight of the cross-entropy of the text.
+        pad: weight of PAD among the tokens.
+    """
+
+    head_multiplier: int = 8
+    context_noise: float = 0.0
+    text: float = 1.0
+    pad: float = 0.5
+
+
+class Embedding(nn.Module):
+    """Frames to Transformer inputs: a linear map of latents, or the sum of K tables of codes."""
+
+    def __init__(
+        self, d_model: int, latent_dim: int | None = None, levels: int = 0, codebook_size: int = 0, start: bool = True
+    ):
+        super().__init__()
+        self.codebook_size = codebook_size
+        if latent_dim is not None:
+            if start:  # a latent that stands for a frame that is not there
+                self.start = nn.Parameter(torch.randn(latent_dim))
+            self.linear = nn.Linear(latent_dim, d_model, bias=False)
+        else:  # the last row of each table stands for a frame that is not there
+            self.tables = nn.ModuleList(nn.Embedding(codebook_size + 1, d_model) for _ in range(levels))
+
+    def before(self, rows: int, steps: int) -> Tensor:
+        """What stands before the first frame, [rows, steps, D] or [rows, steps, K]."""
+        if self.codebook_size:
+            device = self.tables[0].weight.device  # type: ignore[union-attr]
+            return torch.full((rows, steps, len(self.tables)), self.codebook_size, device=device)  # type: ignore[arg-type]
+        return self.start.expand(rows, steps, -1)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """[..., M] of normalised latents [..., D] or codes [..., K]."""
+        if not self.codebook_size:
+            return self.linear(frames)
+        parts = [table(codes) for table, codes in zip(self.tables, frames.unbind(-1), strict=True)]
+        return torch.stack(parts).sum(0)
+
+
+class AudioLM(nn.Module):
+    """Backbone, short context, head, codec and text stream as one module.
+
+    Args:
+        config: all sizes.
+    """
+
+    latent_mean: Tensor
+    latent_std: Tensor
+
+    def __init__(self, config: ContinuationModelConfig):
+        super().__init__()
+        self.config = config
+        self.codec = build_codec(config.codec)
+        width, dim = config.backbone.d_model, self.codec.latent_dim
+        self.backbone = Backbone(config.backbone, None, ends=False)
+        z_dim = self.backbone.z_dim
+        if isinstance(self.codec, RVQCodec):
+            sizes = {"levels": self.codec.levels, "codebook_size": self.codec.codebook_size}
+        else:
+            sizes = {"latent_dim": dim}
+        self.embed = Embedding(width, **sizes)
+        self.head = build_head(config.head, z_dim, **sizes)
+        short = config.short_context
+        self.short = None if short is None else ShortContext(short, width, z_dim)
+        self.short_embed = None if short is None else Embedding(width, **sizes, start=False)
+        self.text = None if config.text is None else TextStream(config.text, width, z_dim)
+        # Statistics of the codec's latents, measured on the training set.
+        self.register_buffer("latent_mean", torch.zeros(dim))
+        self.register_buffer("latent_std", torch.ones(dim))
+
+    @property
+    def discrete(self) -> bool:
+        """Whether frames are codes."""
+        return isinstance(self.head, DiscreteHead)
+
+    @property
+    def delay(self) -> int:
+        """Steps by which sound comes after its text."""
+        return 0 if self.text is None else self.text.delay
+
+    def normalise(self, latents: Tensor) -> Tensor:
+        """Codec latents [..., D] to zero mean and unit deviation for each channel."""
+        return (latents - self.latent_mean) / self.latent_std
+
+    def decoded(self, frames: Tensor) -> Tensor:
+        """Codec latents [B, T, D] of frames as the head gives them: normalised latents, or codes [B, T, K]."""
+        if isinstance(self.codec, RVQCodec):
+            return self.codec.dequantize(frames)
+        return frames * self.latent_std + self.latent_mean
+
+    def heard(self, wave: Tensor) -> Tensor:
+        """Frames of wave [B, 1, N] as the model hears them: normalised latents [B, T, D], or codes [B, T, K]."""
+        if isinstance(self.codec, RVQCodec):
+            return self.codec.codes(wave)
+        return self.normalise(self.codec.encode(wave))
+
+    # ------------------------------------------------------------------------------- training
+
+    def loss(
+        self,
+        frames: Tensor,
+        lengths: Tensor,
+        text: Tensor | None = None,
+        known: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        weights: Weights = Weights(),
+    ) -> Losses:
+        """Teacher-forced loss of whole rows (equation 3, and the text's cross-entropy).
+
+        Args:
+            frames: un-normalised latents [B, T, D], or codes [B, T, K]; padded at the end.
+            lengths: [B] frames of each row, at least 1.
+            text: tokens [B, T + delay], or None for a model without text.
+            known: [B] first step whose text is known; before it the model hears `unknown` and is not asked.
+            generator: source of every random draw.
+            weights: of the parts.
+
+        Returns:
+            The weighted sum; parts of the head, and `text`.
+        """
+        rows, count = frames.shape[:2]
+        clean = frames if self.discrete else self.normalise(frames.float())
+        target = clean
+        if isinstance(self.head, DiscreteHead) and any(self.head.delays):
+            # Codes that would come after the last step are not asked for.
+            target = delay_codes(clean, self.head.delays, -1)[:, :count]
+            clean = torch.where(target < 0, self.embed.codebook_size, target)
+        past = torch.cat([self.embed.before(rows, 1 + self.delay), clean[:, :-1]], dim=1)
+        noisy = past
+        if weights.context_noise > 0 and not self.discrete:
+            share = weights.context_noise * uniform((*past.shape[:2], 1), past, generator)
+            noisy = (1 - share).sqrt() * past + share.sqrt() * normal(tuple(past.shape), past, generator)
+        x = self.embed(noisy)
+        if text is not None:
+            x = x + self._embedded_text(text, known)
+        z_long = self.backbone.features(x)
+        z_short = None if self.short is None or self.short_embed is None else self.short(self.short_embed(past))
+        with torch.autocast(frames.device.type, enabled=False):
+            z_long = self.backbone.condition(z_long.float())
+            z = z_long if z_short is None else z_long + z_short.float()
+        valid = torch.arange(count, device=frames.device) < lengths[:, None].to(frames.device)
+        chosen_z, chosen = z[:, self.delay :][valid], target[valid]
+        repeat = 1 if self.discrete else weights.head_multiplier
+        losses = self.head.loss(chosen_z.repeat(repeat, 1), chosen.repeat(repeat, 1), generator)
+        if text is None:
+            return losses
+        words = self._text_loss(z_long, text, known, lengths + self.delay, weights.pad)
+        return Losses(losses.total + weights.text * words, {**losses.parts, "text": words.detach()})
+
+    def _embedded_text(self, text: Tensor, known: Tensor | None) -> Tensor:
+        assert self.text is not None
+        before = F.pad(text[:, :-1], (1, 0), value=self.text.unknown)
+        if known is not None:
+            steps = torch.arange(text.shape[1], device=text.device)
+            before = torch.where(steps <= known[:, None], self.text.unknown, before)
+        return self.text.embed(before)
+
+    def _text_loss(
+        self, z: Tensor, text: Tensor, known: Tensor | None, lengths: Tensor, pad_weight: float
+    ) -> Tensor:  # fmt: skip
+        """Cross-entropy of the tokens, PAD counting less, so that words are not drowned by pauses."""
+        assert self.text is not None
+        steps = torch.arange(text.shape[1], device=text.device)
+        judged = steps < lengths[:, None].to(text.device)
+        if known is not None:
+            judged = judged & (steps >= known[:, None])
+        logits, tokens = self.text.out(z[:, : text.shape[1]][judged]).float(), text[judged]
+        weight = torch.where(tokens == self.text.pad, pad_weight, 1.0)
+        each = F.cross_entropy(logits, tokens, reduction="none")
+        return (each * weight).sum() / weight.sum().clamp(min=1e-6)
+
+    # ------------------------------------------------------------------------------ inference
+
+    def init_state(self, batch_size: int = 1, capacity: int = 512) -> State:
+        """The state of rows before their first step."""
+        device = self.latent_mean.device
+        state: State = {"backbone": self.backbone.transformer.init_state(batch_size, capacity, device)}
+        if self.short is not None:
+            state["short"] = self.short.init_state(batch_size, device)
+        return state
+
+    def conditions(self, past: Tensor, text: Tensor | None, state: State) -> tuple[Tensor, Tensor]:
+        """z_long and Z, each [B, S, Z], of the next S steps.
+
+        Args:
+            past: what each step hears: normalised latents [B, S, D] or codes [B, S, K], `embed.before` at first.
+            text: tokens [B, S] that each step hears, `text.unknown` at first; None for a model without text.
+            state: of the rows; updated in place.
+        """
+        x = self.embed(past)
+        if self.text is not None and text is not None:
+            x = x + self.text.embed(text)
+        z_long = self.backbone.condition(self.backbone.features(x, state["backbone"]))
+        if self.short is None or self.short_embed is None:
+            return z_long, z_long
+        return z_long, z_long + self.short(self.short_embed(past), state["short"]).float()
+
+    def optimise(self, rounded: bool = False) -> None:
+        """Rearrange the weights for inference on the CPU (see `nn.packed`); afterwards the model cannot be saved."""
+        self.codec.optimise(rounded)
+        pack(self, rounded)
+
+    def drop_training_parts(self) -> None:
+        """Forget what only training needs; released weights do not have it."""
+        self.head.drop_training_parts()

@@ -1,0 +1,98 @@
+"""Train a model that continues sound, on latents or codes of a trained codec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from calm_core.audio_lm import AudioLM, Weights
+from calm_core.training import checkpoint
+from calm_core.training.data import Corpus
+from calm_core.training.latent_shards import latents_exist
+from calm_core.training.latents import encode_corpus, load_codec
+from calm_core.training.passages import PassageBatch, Passages, prepare_tokenizer
+from calm_core.training.recipes import ContinuationRecipe
+from calm_core.training.trainer import LossTrainer
+from calm_core.types import Losses
+
+
+class ContinuationLoss(nn.Module):
+    """A batch to its loss, as one forward for distributed wrappers."""
+
+    def __init__(self, model: AudioLM, weights: Weights):
+        super().__init__()
+        self.calm, self.weights = model, weights
+
+    def forward(self, batch: PassageBatch, generator: torch.Generator) -> Losses:
+        """See `AudioLM.loss`."""
+        return self.calm.loss(
+            batch.frames, batch.lengths, batch.text, batch.known, generator=generator, weights=self.weights
+        )
+
+
+class ContinuationTrainer(LossTrainer):
+    """See `trainer.Trainer`."""
+
+    def __init__(self, recipe: ContinuationRecipe, accelerator: Any):
+        super().__init__(recipe.schedule, recipe.folder, accelerator)
+        self.recipe = recipe
+        torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
+        model = AudioLM(recipe.model)
+        if recipe.start_from is not None:
+            checkpoint.load_fitting(model, recipe.start_from)
+        load_codec(model.codec, recipe.codec)
+        tokenizer = None
+        if accelerator.is_main_process:
+            for split in ("train", "valid", "heldout"):
+                path = recipe.latents / f"{split}.safetensors"
+                if not latents_exist(path):
+                    recipe.latents.mkdir(parents=True, exist_ok=True)
+                    codec = model.codec.to(accelerator.device)
+                    encode_corpus(codec, Corpus(recipe.corpus, split), path, device=str(accelerator.device))
+            if recipe.model.text is not None:
+                prepare_tokenizer(recipe.corpus, recipe.model.text)
+        accelerator.wait_for_everyone()
+        if recipe.model.text is not None:
+            tokenizer = prepare_tokenizer(recipe.corpus, recipe.model.text)
+        self.training, self.valid = (
+            Passages(
+                recipe.latents / f"{split}.safetensors", recipe.model.text, tokenizer, model.codec.frame_rate,
+                recipe.seconds, recipe.text_dropout,
+            )
+            for split in ("train", "valid")
+        )  # fmt: skip
+        if not model.discrete:
+            model.latent_mean, model.latent_std = self.training.statistics()
+        weights = Weights(
+            recipe.head_batch_multiplier, recipe.context_noise, recipe.text_loss_weight, recipe.pad_weight
+        )
+        self.build(ContinuationLoss(model, weights), self.training.lengths)
+
+    def before_step(self, step: int) -> None:
+        """Tell the head how far the training is."""
+        assert isinstance(self.model, ContinuationLoss)
+        self.model.calm.head.at_step(step, self.schedule.steps)
+
+    def batch(self, rows: list[int], generator: torch.Generator) -> PassageBatch:
+        """See `LossTrainer`."""
+        return self.training.collate(rows, generator).to(self.accelerator.device)
+
+    def row_id(self, row: int) -> str:
+        """The id of a passage."""
+        return self.training.rows[row]["id"]
+
+    @torch.no_grad()
+    def evaluate(self, step: int) -> dict[str, float]:
+        """The losses of the averaged model on held-out texts, with draws that never change."""
+        generator = torch.Generator().manual_seed(0)
+        batch = self.valid.collate(list(range(min(32, len(self.valid.rows)))), generator).to(self.accelerator.device)
+        losses = self.ema.average(batch, generator)
+        return {name: float(value) for name, value in losses.parts.items()}
+
+    def export(self, step: int) -> None:
+        """Write the averaged model, codec included, as `model.safetensors`."""
+        average = self.ema.average
+        assert isinstance(average, ContinuationLoss)
+        checkpoint.write_tensors(self.folder / "model.safetensors", average.calm.state_dict(), {"step": str(step)})

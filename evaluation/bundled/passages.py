@@ -1,0 +1,80 @@
+"""Passages that the continuation models never heard: held-out speakers telling held-out stories, made anew by flite."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from calm_core.errors import InputError as EngineError
+from calm_core.training.synthesize import CORPUS_RATE, CorpusRecipe, Job, load_recipe, plan, utterances
+from evaluation.clips import Clip, make_clip
+from evaluation.errors import InputError
+
+RECIPE = Path(__file__).parents[2] / "calm_core" / "configs" / "corpus_stories.yaml"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The beginning of a story and how it really went on.
+
+    Attributes:
+        speaker: Who tells it.
+        prompt: The first seconds.
+        rest: The seconds after them; its transcript holds the words spoken in it.
+    """
+
+    speaker: str
+    prompt: Clip
+    rest: Clip
+
+
+def _plan() -> tuple[list[Job], CorpusRecipe]:
+    try:
+        recipe = load_recipe(RECIPE, [])
+        return plan(recipe)[0], recipe
+    except EngineError as error:
+        raise InputError(str(error)) from error
+
+
+def training_texts() -> list[str]:
+    """The texts that the continuation models were trained on, for a language model of their world."""
+    return [job.text for job in _plan()[0] if job.split == "train"]
+
+
+def held_out_passages(count: int, prompt_seconds: float, seconds: float) -> list[Passage]:
+    """One passage each of the first `count` held-out speakers.
+
+    Args:
+        count: Number of passages.
+        prompt_seconds: Length of the prompt.
+        seconds: Length of the rest; stories that are shorter are passed over.
+
+    Raises:
+        InputError: There are fewer, or flite is missing.
+    """
+    jobs, recipe = _plan()
+    found: dict[str, Passage] = {}
+    for job in (job for job in jobs if job.split == "heldout"):
+        speaker = job.speakers[0].name
+        if speaker in found or len(found) == count:
+            continue
+        try:
+            made = list(utterances(job, recipe))
+        except RuntimeError as error:
+            raise InputError(str(error)) from error
+        for row, samples in made:
+            cut, end = round(prompt_seconds * CORPUS_RATE), round((prompt_seconds + seconds) * CORPUS_RATE)
+            if len(samples) < end:
+                continue
+            said = " ".join(
+                word for word, start, _ in row["words"] if prompt_seconds <= start < prompt_seconds + seconds
+            )
+            found[speaker] = Passage(
+                speaker,
+                make_clip(f"{speaker}-prompt", samples[:cut], CORPUS_RATE),
+                make_clip(f"{speaker}-real", samples[cut:end], CORPUS_RATE, " ".join(words)),
+            )
+    if len(found) < count:
+        raise InputError(
+            f"Only {len(found)} held-out speakers tell a story of {prompt_seconds + seconds:.0f} s; ask for fewer "
+            "prompts or seconds."
+        )
+    return list(found.values())
