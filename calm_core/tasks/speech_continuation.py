@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from calm_core.audio import Audio
+from calm_core.audio import Audio, loudness
 from calm_core.audio_lm import AudioLM
 from calm_core.catalogue import Found, ModelInfo
 from calm_core.continuation import Step, continue_frames
@@ -34,6 +34,7 @@ _LIMITS = {
     "text_temperature": (0.0, 4.0),
     "top_k": (1, 100_000),
 }
+LOUDNESS_LUFS = -23.0  # of the corpora that models are trained on
 # New sound fades in over the end of the prompt, so that no step is heard where they meet.
 _FADE_SECONDS = 0.005
 
@@ -45,10 +46,12 @@ class Prompt:
     Attributes:
         samples: [N] at the codec's rate, a whole number of frames.
         frames: [1, P, D] normalised latents or [1, P, K] codes of its last seconds.
+        gain: what brings the recording to the loudness that the model knows; undone in the new sound.
     """
 
     samples: Tensor
     frames: Tensor
+    gain: float = 1.0
 
 
 class ContinuationStream(Iterator[Tensor]):
@@ -133,7 +136,9 @@ class SpeechContinuation:
         size = self.model.codec.frame_size
         samples = samples[len(samples) % size :]
         heard = samples[-int(MAX_HEARD_SECONDS * self.frame_rate) * size :]
-        return Prompt(samples, self.model.heard(heard[None, None].to(self.model.latent_mean.device)))
+        gain = 10 ** ((LOUDNESS_LUFS - loudness(Audio(heard, self.sample_rate))) / 20)
+        wave = (heard * gain)[None, None].to(self.model.latent_mean.device)
+        return Prompt(samples, self.model.heard(wave), gain)
 
     def stream(
         self,
@@ -205,7 +210,7 @@ class SpeechContinuation:
         tail, skip = prompt.samples[:0], 0
         fade = round(_FADE_SECONDS * self.sample_rate)
         if len(prompt.samples):
-            decoded = sound.decode(list(prompt.frames.unbind(1)))
+            decoded = sound.decode(list(prompt.frames.unbind(1))) / prompt.gain
             # The decoder stands here; the crossfade begins `fade` before the end of the prompt.
             skip = prompt.frames.shape[1] * self.model.codec.frame_size - fade - len(decoded)
             tail = prompt.samples[-fade:]
@@ -216,7 +221,7 @@ class SpeechContinuation:
                 tail = tail[:0]
         left = wanted + len(tail)
         for frames in _groups(steps, thoughts):
-            wave = sound.decode(frames)
+            wave = sound.decode(frames) / prompt.gain
             if skip:
                 skip, wave = max(0, skip - len(wave)), wave[skip:]
             wave = wave[:left]

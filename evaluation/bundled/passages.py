@@ -64,9 +64,7 @@ def held_out_passages(count: int, prompt_seconds: float, seconds: float) -> list
             cut, end = round(prompt_seconds * CORPUS_RATE), round((prompt_seconds + seconds) * CORPUS_RATE)
             if len(samples) < end:
                 continue
-            said = " ".join(
-                word for word, start, _ in row["words"] if prompt_seconds <= start < prompt_seconds + seconds
-            )
+            words = [word for word, start, _ in row["words"] if prompt_seconds <= start < prompt_seconds + seconds]
             found[speaker] = Passage(
                 speaker,
                 make_clip(f"{speaker}-prompt", samples[:cut], CORPUS_RATE),

@@ -66,6 +66,12 @@ def test_chunks_are_the_whole_and_a_seed_repeats(speakers: dict[str, SpeechConti
     assert not torch.equal(first.samples, speakers[head].generate(prompt(), 1.0, seed=6).samples)
 
 
+def test_a_quiet_prompt_is_continued_as_quietly(speakers: dict[str, SpeechContinuation]) -> None:
+    loud = speakers["lsd"].generate(prompt(), 1.0, seed=5).samples[48_000:]
+    quiet = speakers["lsd"].generate(Audio(prompt().samples * 0.125, 24_000), 1.0, seed=5).samples[48_000:]
+    torch.testing.assert_close(quiet * 8, loud, atol=1e-3, rtol=1e-2)
+
+
 def test_without_a_prompt_it_starts_from_nothing(speakers: dict[str, SpeechContinuation]) -> None:
     made = speakers["lsd"].generate(None, 0.8, seed=1)
     assert made.samples.shape[0] == 19_200
