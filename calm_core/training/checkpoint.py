@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,9 @@ def save(
     The tensors of a step go to files named after it; `checkpoint.json`, replaced last, says which ones count. All
     processes call this, since cut tensors are gathered; the one with `write` has the files.
     """
-    files = {f"{name}-{step}.safetensors": module.state_dict for name, module in modules.items()}
+    files: dict[str, Callable[[], dict[str, Tensor]]] = {}
+    for name, module in modules.items():
+        files[f"{name}-{step}.safetensors"] = module.state_dict
     for name, optimizer in optimizers.items():
         files[f"{name}-{step}.optimizer.safetensors"] = partial(_optimizer_tensors, optimizer)
     if write:

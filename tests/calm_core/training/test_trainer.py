@@ -26,12 +26,14 @@ class Fit(nn.Module):
 
     def __init__(self, spoilt: float = 1.0):
         super().__init__()
-        self.line, self.spoilt = nn.Linear(3, 1), spoilt
+        self.line, self.spoilt, self.spoilt_from, self.calls = nn.Linear(3, 1), spoilt, 0, 0
 
     def forward(self, batch: tuple[Tensor, Tensor], generator: torch.Generator) -> Losses:
         rows, points = batch
         errors = (self.line(points).squeeze(-1) - TARGET[rows]).square()
-        loss = torch.where(rows == 13, self.spoilt, 1.0).mul(errors).mean()
+        self.calls += 1
+        factor = self.spoilt if self.calls > self.spoilt_from else 1.0
+        loss = torch.where(rows == 13, factor, 1.0).mul(errors).mean()
         return Losses(loss, {"square": loss.detach()})
 
 
@@ -123,9 +125,9 @@ def test_a_loss_that_goes_wrong_stops_the_run(tmp_path: Path, spoilt: float, wor
     before = (tmp_path / "checkpoint" / "model-3.safetensors").read_bytes()
     # From here on every batch holds row 13.
     trainer = FitTrainer(tmp_path, spoilt, steps=200, batch=32, explosion_steps=1, clip=1e9)
+    assert isinstance(trainer.model, Fit)
     if spoilt == 1e6:
-        trainer.model.spoilt = 1.0
-        trainer.before_step = lambda step: setattr(trainer.model, "spoilt", 1e6 if step > 60 else 1.0)
+        trainer.model.spoilt_from = 60  # when the guard knows what is usual
     with pytest.raises(InputError, match=words) as error:
         run(trainer, trainer.accelerator, resume=True)
     said = str(error.value)
