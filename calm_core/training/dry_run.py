@@ -22,8 +22,9 @@ from calm_core.training.latents import TTSBatch
 from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, TTSRecipe, read_recipe
 from calm_core.training.schedule import count_shares
 
-# Share of the matrix peak that small models reach here on a CPU, see `python -m evaluation.benchmarks train`.
-USUAL_SHARE = 0.3
+# Shares of the matrix peak that a step reaches. On a CPU: measured with `python -m evaluation.benchmarks train` (small
+# products gain little from the bfloat16 units, whose peak is five times as high). On accelerators: a guess.
+CPU_SHARE, CPU_BF16_SHARE, ACCELERATOR_SHARE = 0.35, 0.08, 0.3
 
 
 class Outline:
@@ -205,11 +206,12 @@ def plan(recipe: Any, processes: int = 1, device: torch.device | None = None) ->
     found["bytes"]["all"] = sum(found["bytes"].values())
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     peak = matrix_peak(device, torch.bfloat16 if schedule.bf16 else torch.float32)
-    seconds = flops / processes / (peak * USUAL_SHARE)
+    share = ACCELERATOR_SHARE if device.type != "cpu" else CPU_BF16_SHARE if schedule.bf16 else CPU_SHARE
+    seconds = flops / processes / (peak * share)
     return found | {
         "flops_per_step": flops,
         "matrix_peak_flops": peak,
-        "assumed_share_of_peak": USUAL_SHARE,
+        "assumed_share_of_peak": share,
         "seconds_per_step": seconds,
         "hours": seconds * schedule.steps / 3600,
     }

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from calm_core.conditioners.aligned import AlignedText
+from calm_core.heads import draw_noise
 from calm_core.model import CALM
 from calm_core.training import checkpoint
+from calm_core.training.codec import write_sample
 from calm_core.training.data import Corpus
 from calm_core.training.latent_shards import latents_exist
 from calm_core.training.latents import LatentCorpus, TTSBatch, encode_corpus, load_codec
@@ -36,8 +38,7 @@ class TTSLoss(nn.Module):
         recipe, text = self.recipe, self.calm.text
         assert isinstance(text, AlignedText)
         rows, longest = batch.latents.shape[:2]
-        heard = valid_steps(batch.voice_frames, batch.voice.shape[1]).unsqueeze(-1).float()
-        voice = text.voice_summary(self.calm.voice(batch.voice), heard)
+        voice = self.hear(batch)
         drop = torch.rand(2, rows, generator=generator).to(voice.device) < recipe.condition_dropout * training
         voice = torch.where(drop[0][:, None], text.no_voice.to(voice), voice)
         encoded = text.encode(batch.phones, batch.endings, voice)
@@ -56,6 +57,31 @@ class TTSLoss(nn.Module):
         duration = (text.log_durations(encoded, batch.phones) - true)[phones].abs().mean()
         parts = {**losses.parts, "duration": duration.detach()}
         return Losses(losses.total + recipe.duration_weight * duration, parts)
+
+    def hear(self, batch: TTSBatch) -> Tensor:
+        """The voices `[B, M]` of the prompts."""
+        text = self.calm.text
+        assert isinstance(text, AlignedText)
+        heard = valid_steps(batch.voice_frames, batch.voice.shape[1]).unsqueeze(-1).float()
+        return text.voice_summary(self.calm.voice(batch.voice), heard)
+
+    @torch.no_grad()
+    def speak(self, batch: TTSBatch, generator: torch.Generator) -> list[Tensor]:
+        """The batch's texts in its voices at its phone times: samples `[N]` of each row, in one step of the head."""
+        calm, text = self.calm, self.calm.text
+        assert isinstance(text, AlignedText)
+        rows, longest = batch.latents.shape[:2]
+        voice = self.hear(batch)
+        frames = text.align(text.encode(batch.phones, batch.endings, voice), batch.ends, longest) + voice[:, None]
+        state = calm.backbone.transformer.init_state(rows, longest + 1, voice.device)
+        latents = [calm.backbone.start(rows)]
+        for frame in frames.unbind(1):
+            noise = draw_noise(rows, calm.head.noise_width(1), generator, device=voice.device)
+            latents.append(calm.step(latents[-1], noise, state, frame)[0])
+        late = F.pad(calm.decoded(torch.stack(latents[1:], dim=1)), (0, 0, 0, 1))  # the decoder lags behind
+        delay, size = calm.codec.delay, calm.codec.frame_size
+        waves = calm.codec.decode(late)[:, 0, delay:]
+        return [wave[: int(count) * size] for wave, count in zip(waves, batch.frames, strict=True)]
 
 
 def prepare_latents(recipe: TTSRecipe, calm: CALM, device: torch.device) -> None:
@@ -107,7 +133,18 @@ class TTSTrainer(LossTrainer):
         generator = torch.Generator().manual_seed(0)
         batch = self.valid.collate(list(range(min(64, len(self.valid.rows)))), generator).to(self.accelerator.device)
         losses = self.ema.average(batch, generator, training=False)
+        self.listen(step)
         return {name: float(value) for name, value in losses.parts.items()}
+
+    def listen(self, step: int) -> None:
+        """Write two held-out texts as the averaged model speaks them, with draws that never change."""
+        average, generator = self.ema.average, torch.Generator().manual_seed(0)
+        assert isinstance(average, TTSLoss)
+        rows = list(range(min(2, len(self.valid.rows))))
+        batch = self.valid.collate(rows, generator).to(self.accelerator.device)
+        for row, samples in zip(rows, average.speak(batch, generator), strict=True):
+            name = f"{step:07d}-{self.valid.rows[row]['id']}.flac"
+            write_sample(self.folder / "samples" / name, samples, average.calm.codec.sample_rate)
 
     def export(self, step: int) -> None:
         """Write the averaged model, codec included, as `model.safetensors`."""

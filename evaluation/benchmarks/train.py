@@ -2,8 +2,8 @@
 
 `python -m evaluation.benchmarks train [--steps 6] [--batch 64] [--precision float32 bfloat16] [--json]`
 
-Speed and peak are measured in one process, so their ratio holds while other work slows both; compare it between
-machines, not the times.
+Steps a second are those on the wall's clock. The share of the peak compares operations and matrix products on the clock
+of the process itself, so it hangs less on what else the machine does.
 """
 
 from __future__ import annotations

@@ -72,12 +72,10 @@ def test_a_dry_run_says_all_and_writes_nothing(
     assert plan["bytes"]["optimizer"] == 8 * learned and plan["bytes"]["activations"] > 0
     assert plan["flops_per_step"] > 0 and "not_traced" not in plan
     assert plan["hours"] == pytest.approx(plan["seconds_per_step"] * 4 / 3600)
-    parts = [f"schedule.accumulate={n}" for n in (1, 4)]
-    flops = []
-    for part in parts:
-        assert main(["train", str(recipe), part, "--dry-run"]) == 0
-        flops.append(json.loads(capsys.readouterr().out)["flops_per_step"])
-    assert flops[0] == pytest.approx(flops[1])
+    assert main(["train", str(recipe), "schedule.accumulate=4", "--dry-run"]) == 0
+    shared = json.loads(capsys.readouterr().out)
+    assert shared["flops_per_step"] == pytest.approx(plan["flops_per_step"]) and shared["shares"] == 4
+    assert shared["bytes"]["activations"] < plan["bytes"]["activations"]
     assert not (tmp_path / "tts").exists() and sorted(corpus.iterdir()) == before
 
 
@@ -117,7 +115,5 @@ def test_the_benchmark_measures_speed_against_the_peak(capsys: pytest.CaptureFix
     found = json.loads(capsys.readouterr().out)
     assert found["parameters"] > 4e6 and found["flops_per_step"] > 1e9
     one = found["float32"]
-    assert one["share_of_peak"] == pytest.approx(
-        found["flops_per_step"] * one["steps_per_second"] / one["matrix_peak_flops"]
-    )
     assert 0 < one["share_of_peak"] < 1.5
+    assert one["frames_per_second"] > 2 * 25 * one["steps_per_second"]  # two rows of two seconds or more

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import soundfile as sf
 import torch
 from safetensors.torch import load_file
 
@@ -153,6 +154,8 @@ def test_a_tts_run_learns_resumes_and_becomes_a_loadable_model(
     train_recipe(halves, [*flat, "schedule.steps=2"], resume=False)
     train_recipe(halves, [*flat, "schedule.steps=4"], resume=True)
     assert same(tmp_path / "a" / "run" / "model.safetensors", tmp_path / "b" / "run" / "model.safetensors")
+    spoken = [path for path in (tmp_path / "a" / "run" / "samples").iterdir() if path.name.startswith("0000004-")]
+    assert [sf.info(path).frames % 1920 for path in spoken] == [0]
     first = read_recipe(write(tmp_path / "c.yaml", codec_recipe(corpus, trained_codec)), [])
     package(first, tmp_path / "models" / "tiny-codec", "Tiny", "MIT")
     package(read_recipe(straight, []), tmp_path / "models" / "tiny-tts", "Tiny", "MIT", codec_id="tiny-codec")
