@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from calm_core.config import BackboneConfig
-from calm_core.nn.transformer import Transformer
+from calm_core.nn.transformer import Transformer, build_norm
 from calm_core.state import State
 
 
@@ -29,6 +29,7 @@ class Backbone(nn.Module):
     def __init__(self, config: BackboneConfig, latent_dim: int | None, ends: bool = True):
         super().__init__()
         width = config.d_model
+        self.config = config
         self.d_model = width
         self.z_dim = config.z_dim or width
         if latent_dim is not None:
@@ -42,8 +43,11 @@ class Backbone(nn.Module):
             max_period=config.max_period,
             attn_dim=config.attn_dim,
             num_kv_heads=config.num_kv_heads,
+            norm=config.norm,
+            gating=config.gating,
+            norm_eps=config.norm_eps,
         )
-        self.out_norm = nn.LayerNorm(width, eps=1e-5)
+        self.out_norm = build_norm(config.norm, width, config.norm_eps)
         self.z_proj = None if config.z_dim is None else nn.Linear(width, self.z_dim, bias=False)
         if ends:
             self.out_eos = nn.Linear(self.z_dim, 1)

@@ -53,9 +53,15 @@ class Row:
         self.state: State = transformer.with_room(voice.state, room)
         model.backbone.prompt(condition.prefix[None], self.state)
         self.null_state: State | None = None
+        self.null_frames: Tensor | None = None
         if params.cfg != 1.0:
-            device = model.latent_mean.device
-            self.null_state = transformer.init_state(1, condition.max_frames + 1, device)
+            room = condition.max_frames + 1
+            if model.config.sampling.cfg_on == "text":
+                self.null_state = transformer.with_room(voice.state, room)
+                self.null_frames = condition.textless_frames
+            else:
+                self.null_state = transformer.init_state(1, room, model.latent_mean.device)
+                self.null_frames = condition.null_frames
         self.condition = condition
         self.params = params
         self.generator = generator
@@ -123,7 +129,7 @@ def _advance_group(model: CALM, rows: list[Row], steps: int) -> list[Tensor | No
         steps=steps,
         cfg=[row.params.cfg for row in guided],
         null_state=[row.null_state for row in guided if row.null_state is not None],
-        null_frames=_stack([row.frame(row.condition.null_frames) for row in guided]),
+        null_frames=_stack([row.frame(row.null_frames) for row in guided]),
     )
     threshold = model.config.sampling.eos_threshold
     ended = (logits > threshold).tolist()

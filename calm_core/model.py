@@ -16,10 +16,15 @@ from calm_core.codecs import build_codec
 from calm_core.conditioners import TEXT_CONDITIONERS, VoiceConditioner
 from calm_core.config import TTSModelConfig
 from calm_core.heads import build_head
-from calm_core.heads.base import uniform
+from calm_core.heads.base import normal, uniform
 from calm_core.nn.packed import pack
 from calm_core.state import State
 from calm_core.types import Losses
+
+
+def guide(z: Tensor, z_null: Tensor, cfg: float | Tensor) -> Tensor:
+    """Latent guidance Z0 + a (Zc - Z0) of conditions [..., Z] (CALM section 4.6); a = 1 leaves z as it is."""
+    return z_null + cfg * (z - z_null)
 
 
 class CALM(nn.Module):
@@ -85,21 +90,10 @@ class CALM(nn.Module):
             The weighted sum; parts of the head, `eos` when it is asked for.
         """
         target = self.normalise(latents.float())
-        rows, count, _ = target.shape
-        heard = target
-        if input_noise > 0:
-            share = input_noise * uniform((rows, count, 1), target, generator)
-            where = generator.device if generator is not None else target.device
-            noise = torch.randn(target.shape, generator=generator, device=where).to(target.device)
-            heard = (1 - share).sqrt() * target + share.sqrt() * noise
-        # One position more than there are frames: the last frame heard predicts the end.
-        heard = torch.cat([self.backbone.start(rows)[:, None], heard], dim=1)
-        if frames is not None:
-            frames = F.pad(frames, (0, 0, 0, 1))
-        features = self._features(self.backbone.embed(heard, frames), prefixes)
+        count = target.shape[1]
+        z = self.conditions(self.noised(target, input_noise, generator), prefixes, frames)
         valid = torch.arange(count, device=target.device) < lengths[:, None].to(target.device)
         with torch.autocast(target.device.type, enabled=False):
-            z = self.backbone.condition(features.float())
             logits = self.backbone.end_logits(z)
         chosen_z, chosen = z[:, :-1][valid], target[valid]
         losses = self.head.loss(chosen_z.repeat(head_multiplier, 1), chosen.repeat(head_multiplier, 1), generator)
@@ -112,6 +106,30 @@ class CALM(nn.Module):
             total = total + eos_weight * eos
             parts["eos"] = eos.detach()
         return Losses(total, parts)
+
+    def noised(self, target: Tensor, input_noise: float, generator: torch.Generator | None = None) -> Tensor:
+        """Normalised latents [B, T, D] as training hears them; `input_noise` as for `loss`."""
+        if input_noise == 0:
+            return target
+        share = input_noise * uniform((*target.shape[:2], 1), target, generator)
+        return (1 - share).sqrt() * target + share.sqrt() * normal(tuple(target.shape), target, generator)
+
+    def conditions(
+        self, heard: Tensor, prefixes: Sequence[Tensor] | None = None, frames: Tensor | None = None
+    ) -> Tensor:
+        """Conditions z [B, T + 1, Z] of whole rows, in float32.
+
+        Args:
+            heard: [B, T, D], normalised. Position t has heard the frames before t; the last one predicts the end.
+            prefixes: as for `loss`.
+            frames: as for `loss`.
+        """
+        heard = torch.cat([self.backbone.start(heard.shape[0])[:, None], heard], dim=1)
+        if frames is not None:
+            frames = F.pad(frames, (0, 0, 0, 1))
+        features = self._features(self.backbone.embed(heard, frames), prefixes)
+        with torch.autocast(heard.device.type, enabled=False):
+            return self.backbone.condition(features.float())
 
     def _features(self, audio: Tensor, prefixes: Sequence[Tensor] | None) -> Tensor:
         """Backbone features [B, S, M] of audio inputs [B, S, M] behind prefixes of any lengths."""
@@ -186,8 +204,7 @@ class CALM(nn.Module):
         z = self.backbone.condition(features)
         logits = self.backbone.end_logits(z[:rows])
         scale = torch.tensor(list(cfg), device=z.device)[:, None]
-        z_null = z[rows:]
-        mixed = z_null + scale * (z[:guided] - z_null)
+        mixed = guide(z[:guided], z[rows:], scale)
         return self.head.sample_from(torch.cat([mixed, z[guided:rows]]), noise, steps), logits
 
     def optimise(self, rounded: bool = False) -> None:

@@ -27,6 +27,7 @@ class Condition:
         frames: [T, M] added to the backbone input frame by frame, or None. When given, the
             utterance ends with these frames and the end-of-speech head is not asked.
         null_frames: [T, M] of a row that knows neither text nor voice, for guidance, or None.
+        textless_frames: [T, M] of a row that knows the voice alone, or None.
         max_frames: most frames that the utterance may have.
         frames_after_eos: frames still produced after the frame where the end was detected.
     """
@@ -34,6 +35,7 @@ class Condition:
     prefix: Tensor
     frames: Tensor | None = None
     null_frames: Tensor | None = None
+    textless_frames: Tensor | None = None
     max_frames: int = 0
     frames_after_eos: int = 0
 

@@ -89,20 +89,32 @@ def read_clip(path: Path, item: str | None = None) -> Clip:
     return make_clip(item or str(path), samples, rate, transcript)
 
 
+def _sound_names(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.")
+    found = {path.name for path in folder.iterdir() if path.suffix.lower() == ".wav"}
+    if not found:
+        raise InputError(f"The folder {folder} holds no WAV files.")
+    return found
+
+
+def clips_in(folder: Path) -> Iterator[Clip]:
+    """The WAV files of a folder in name order.
+
+    Raises:
+        InputError: The folder is missing or empty, or see `read_clip`.
+    """
+    for name in sorted(_sound_names(folder)):
+        yield read_clip(folder / name)
+
+
 def paired_clips(reference_dir: Path, degraded_dir: Path) -> Iterator[tuple[Clip, Clip]]:
     """Pairs `(reference, degraded)` of the WAV files that both folders hold, in name order; checks all names first.
 
     Raises:
         InputError: A folder is missing or empty, or a name is in only one of them.
     """
-    names = []
-    for folder in (reference_dir, degraded_dir):
-        if not folder.is_dir():
-            raise InputError(f"There is no folder {folder}.")
-        found = {path.name for path in folder.iterdir() if path.suffix.lower() == ".wav"}
-        if not found:
-            raise InputError(f"The folder {folder} holds no WAV files.")
-        names.append(found)
+    names = [_sound_names(folder) for folder in (reference_dir, degraded_dir)]
     for name in sorted(names[0] ^ names[1]):
         lacking = degraded_dir if name in names[0] else reference_dir
         raise InputError(f"{name} is missing in {lacking}; both folders must hold WAV files of the same names.")

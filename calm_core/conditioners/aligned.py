@@ -183,4 +183,5 @@ class AlignedText(TextConditioner):
         count = max(1, int(torch.ceil(ends[0, -1] * self.frame_rate)))
         frames = self.align(encoded, ends, count)[0] + voice
         nothing = (self.no_text + self.no_voice).expand(count, -1)
-        return Condition(voice.new_zeros(0, voice.shape[-1]), frames, nothing, max_frames=count)
+        textless = (self.no_text + voice).expand(count, -1)
+        return Condition(voice.new_zeros(0, voice.shape[-1]), frames, nothing, textless, max_frames=count)

@@ -25,6 +25,8 @@ class BackboneConfig(StrictModel):
     norm: Literal["layer", "rms"] = "layer"
     # "silu" gates the feed-forward: dim_feedforward is then the width of each of its two branches.
     gating: Literal["none", "silu"] = "none"
+    # What the norms add to the variance or the mean square; text LMs differ in it (1e-8 in Helium).
+    norm_eps: float = Field(1e-5, gt=0)
 
 
 class ShortContextConfig(StrictModel):
@@ -89,6 +91,10 @@ class SamplingConfig(StrictModel):
     temperature: float = 0.3
     steps: int = 1
     cfg: float = 1.0
+    # What guided rows are guided away from: rows that know the voice but no text ("text"), or neither. In the paper's
+    # ablation of TTS (section E.5) guidance by the text alone has the lowest word error rate and the best sound,
+    # guidance by both (at 1.25) the more similar voice.
+    cfg_on: Literal["text", "text_and_voice"] = "text"
     noise_clamp: float | None = None
     # The end of speech is where its logit exceeds this.
     eos_threshold: float = -4.0

@@ -101,6 +101,7 @@ class PocketConfig(StrictModel):
                 temperature=self.default_temperature,
                 eos_threshold=self.default_eos_threshold,
                 steps=16 if lm.flow.type == "flow_matching" else 1,
+                cfg_on="text_and_voice",
             ),
             codec_weights_path=self.mimi.weights_path,
             weights_path=self.weights_path or lm.weights_path,

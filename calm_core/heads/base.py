@@ -127,6 +127,3 @@ class Head(nn.Module):
 
     def _loss(self, z: Tensor, target: Tensor, generator: torch.Generator | None) -> Losses:
         raise NotImplementedError
-
-    def _time(self, like: Tensor, value: float) -> Tensor:
-        return torch.full((1, 1), value, device=like.device, dtype=like.dtype)

@@ -43,18 +43,23 @@ class ConsistencyHead(TrigFlowHead):
 
     def answer(self, z: Tensor, x: Tensor, t: Tensor) -> Tensor:
         """f(x, t): the data [N, D] that x [N, D] at times t [N, 1] belongs to."""
-        return torch.cos(t) * x - torch.sin(t) * self.net(z, (t,), x)
+        return self._answer(x, t, self.net(z, (t,), x))
+
+    @staticmethod
+    def _answer(x: Tensor, t: Tensor, value: Tensor) -> Tensor:
+        return torch.cos(t) * x - torch.sin(t) * value
 
     def sample_from(self, z: Tensor, noise: Tensor, steps: int | None = None) -> Tensor:
         """Answer from pure noise; then, at angles that fall in equal parts, hide the answer again and answer anew."""
         count = steps or self.default_steps
         fresh = noise.split(self.latent_dim, dim=-1)
         x = fresh[0]
-        for i in range(count):
-            t = NOISE * (1 - i / count)
+        angles = [NOISE * (1 - i / count) for i in range(count)]
+        for i, evaluate in enumerate(self.net.evaluations(z, [(t,) for t in angles])):
+            t = angles[i]
             if i > 0:
                 x = math.cos(t) * x + math.sin(t) * fresh[i]
-            x = self.answer(z, x, self._time(x, t))
+            x = self._answer(x, x.new_full((1, 1), t), evaluate(x))
         return x
 
     def tangent(self, z: Tensor, x_t: Tensor, t: Tensor, velocity: Tensor, share: float = 1.0) -> Tensor:

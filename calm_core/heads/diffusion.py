@@ -75,15 +75,17 @@ class DiffusionHead(Head):
         schedule = Schedule(self.schedule.abar[used])
         fresh = noise.split(self.latent_dim, dim=-1)
         x = fresh[0]
-        for i in reversed(range(count)):
-            estimate, share = self._evaluate(z, x, self._time(x, float(used[i]) / self.training_steps))
+        at = [(float(step) / self.training_steps,) for step in used.flip(0)]
+        for i, evaluate in zip(reversed(range(count)), self.net.evaluations(z, at), strict=True):
+            estimate, share = self._split(evaluate(x))
             x = schedule.mean(_data(x, estimate, schedule.abar[i]), x, i)
             if i > 0:
                 x = x + torch.exp(0.5 * schedule.log_variance(share, i)) * fresh[count - i]
         return x
 
-    def _evaluate(self, z: Tensor, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        estimate, share = self.net(z, (t,), x).chunk(2, dim=-1)
+    @staticmethod
+    def _split(answer: Tensor) -> tuple[Tensor, Tensor]:
+        estimate, share = answer.chunk(2, dim=-1)
         return estimate, (share + 1) / 2
 
     def _loss(self, z: Tensor, target: Tensor, generator: torch.Generator | None) -> Losses:
@@ -93,7 +95,7 @@ class DiffusionHead(Head):
         at = at.cpu()
         abar = self.schedule.abar[at].to(target)
         x = abar.sqrt() * target + (1 - abar).sqrt() * noise
-        estimate, share = self._evaluate(z, x, (at / self.training_steps).to(target))
+        estimate, share = self._split(self.net(z, ((at / self.training_steps).to(target),), x))
         flow = (estimate - noise).square().mean()
         # The variances learn from the bound; the estimate does not, it would be noisier for it (their section 3.1).
         believed = self.schedule.mean(_data(x, estimate.detach(), abar), x, at)

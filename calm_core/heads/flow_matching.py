@@ -22,8 +22,8 @@ class FlowMatchingHead(Head):
         """Integrate dx/dt = F(t, x) from 0 to 1 in equal Euler steps."""
         count = steps or self.default_steps
         x = noise
-        for i in range(count):
-            x = x + self.net(z, (self._time(x, i / count),), x) / count
+        for flow in self.net.evaluations(z, [(i / count,) for i in range(count)]):
+            x = x + flow(x) / count
         return x
 
     def _loss(self, z: Tensor, target: Tensor, generator: torch.Generator | None) -> Losses:

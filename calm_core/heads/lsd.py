@@ -41,9 +41,8 @@ class LSDHead(Head):
         """Jump from 0 to 1 in equal steps, x <- X(i / n, (i + 1) / n, x)."""
         count = steps or self.default_steps
         x = noise
-        for i in range(count):
-            times = self._time(x, i / count), self._time(x, (i + 1) / count)
-            x = x + self.net(z, times, x) / count
+        for flow in self.net.evaluations(z, [(i / count, (i + 1) / count) for i in range(count)]):
+            x = x + flow(x) / count
         return x
 
     def _times(self, like: Tensor, generator: torch.Generator | None) -> Tensor:

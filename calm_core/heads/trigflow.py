@@ -33,9 +33,8 @@ class TrigFlowHead(Head):
         count = steps or self.default_steps
         angle = NOISE / count
         x = noise
-        for i in range(count):
-            velocity = self.net(z, (self._time(x, NOISE - i * angle),), x)
-            x = math.cos(angle) * x - math.sin(angle) * velocity
+        for velocity in self.net.evaluations(z, [(NOISE - i * angle,) for i in range(count)]):
+            x = math.cos(angle) * x - math.sin(angle) * velocity(x)
         return x
 
     def _noised(self, target: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor]:

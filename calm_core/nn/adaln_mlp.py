@@ -8,10 +8,14 @@ appear, so `torch.func.jvp` can push tangents through it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+
+from calm_core.nn.packed import MAX_ROWS
 
 
 class VarianceNorm(nn.Module):
@@ -62,9 +66,9 @@ class AdaLNBlock(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(channels, channels), nn.SiLU(), nn.Linear(channels, channels))
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(channels, 3 * channels))
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Update x [N, C] under the condition y [N, C]."""
-        shift, scale, gate = self.adaLN_modulation(y).chunk(3, dim=-1)
+    def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
+        """Update x [N, C] under `adaLN_modulation` [N, 3 C] of a condition."""
+        shift, scale, gate = modulation.chunk(3, dim=-1)
         return x + gate * self.mlp(self.in_ln(x) * (1 + scale) + shift)
 
 
@@ -77,9 +81,9 @@ class AdaLNOutput(nn.Module):
         self.linear = nn.Linear(channels, out_channels)
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(channels, 2 * channels))
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Project x [N, C] under the condition y [N, C] -> [N, out_channels]."""
-        shift, scale = self.adaLN_modulation(y).chunk(2, dim=-1)
+    def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
+        """Project x [N, C] under `adaLN_modulation` [N, 2 C] of a condition -> [N, out_channels]."""
+        shift, scale = modulation.chunk(2, dim=-1)
         return self.linear(self.norm_final(x) * (1 + scale) + shift)
 
 
@@ -122,20 +126,44 @@ class AdaLNMLP(nn.Module):
             nn.init.zeros_(block.adaLN_modulation[-1].bias)
         nn.init.zeros_(self.final_layer.linear.weight)
 
-    def condition(self, z: Tensor, times: Sequence[Tensor]) -> Tensor:
-        """Sum of the embedded condition z [N, M] and the mean of the embedded times [N, 1]."""
-        assert len(times) == self.num_times
-        y = self.cond_embed(z)
-        if times:
-            embedded = [e(t) for e, t in zip(self.time_embed, times, strict=True)]
-            y = y + sum(embedded[1:], embedded[0]) / self.num_times
-        return y
-
     def forward(self, z: Tensor, times: Sequence[Tensor], x: Tensor) -> Tensor:
         """Evaluate at x [N, D] for times [N, 1] and condition z [N, M] -> [N, out_dim]."""
-        y = self.condition(z, times)
+        y = self.cond_embed(z)
+        if times:
+            y = y + self._embedded(times)
+        return self._evaluate(self._modulations(y), x)
+
+    def evaluations(self, z: Tensor, times: Sequence[Sequence[float]]) -> Iterator[Callable[[Tensor], Tensor]]:
+        """F under the condition z [N, M] at one time after the other, each as a function of x [N, D].
+
+        For samplers, which know their times before they walk: three of five weights of a block only modulate, without
+        looking at x, so several steps share one reading of them. Their rows together are at most `MAX_ROWS`, so that
+        a row's bits do not depend on those beside it.
+        """
+        rows, condition = z.shape[0], self.cond_embed(z)
+        at_once = max(1, MAX_ROWS // rows)
+        for first in range(0, len(times), at_once):
+            some = torch.tensor(times[first : first + at_once], dtype=z.dtype, device=z.device)
+            y = condition + self._embedded(some[..., None].unbind(1))[:, None]  # [steps, N, C]
+            shared = [each.unflatten(0, (-1, rows)) for each in self._modulations(y.flatten(0, 1))]
+            for modulations in zip(*shared, strict=True):
+                yield partial(self._evaluate, modulations)
+
+    def _embedded(self, times: Sequence[Tensor]) -> Tensor:
+        """The mean [N, C] of the embedded times [N, 1]."""
+        assert len(times) == self.num_times
+        total, *others = [e(t) for e, t in zip(self.time_embed, times, strict=True)]
+        for other in others:
+            total = total + other
+        return total / self.num_times
+
+    def _modulations(self, y: Tensor) -> list[Tensor]:
+        layers = cast(list[AdaLNBlock | AdaLNOutput], [*self.res_blocks, self.final_layer])
+        return [layer.adaLN_modulation(y) for layer in layers]
+
+    def _evaluate(self, modulations: Sequence[Tensor], x: Tensor) -> Tensor:
         x = self.input_proj(x)
-        for block in self.res_blocks:
-            x = block(x, y)
-        answer = self.final_layer(x, y)
+        for block, modulation in zip(self.res_blocks, modulations, strict=False):
+            x = block(x, modulation)
+        answer = self.final_layer(x, modulations[-1])
         return answer.to(torch.promote_types(answer.dtype, torch.float32))  # autocast hands out half precision

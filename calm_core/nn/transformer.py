@@ -13,6 +13,7 @@ row, lets rows at different positions share the matrix products of one step.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,14 @@ from torch.nn import functional as F
 from calm_core.nn.attention import Attention, attend, causal_mask
 from calm_core.nn.rope import Rotation, rotation
 from calm_core.state import State
+
+NormKind = Literal["layer", "rms"]
+GatingKind = Literal["none", "silu"]
+
+
+def build_norm(kind: NormKind, channels: int, eps: float = 1e-5) -> nn.LayerNorm | nn.RMSNorm:
+    """LayerNorm ("layer") or root mean square norm without centring and bias ("rms", Zhang and Sennrich 2019)."""
+    return (nn.RMSNorm if kind == "rms" else nn.LayerNorm)(channels, eps=eps)
 
 
 class LayerScale(nn.Module):
@@ -36,7 +45,14 @@ class LayerScale(nn.Module):
 
 
 class TransformerLayer(nn.Module):
-    """LayerNorm (eps 1e-5) -> attention -> LayerNorm -> tanh-GELU feed-forward, no biases."""
+    """Norm -> attention -> norm -> feed-forward, no biases outside the norms.
+
+    The feed-forward half is W2 gelu(W1 x) with the tanh approximation, or with gating W2 (silu(W1 x) * W3 x) (SwiGLU,
+    Shazeer 2020); `linear1` then holds W1 above W3, so that both are one product.
+
+    Args:
+        norm, gating, norm_eps: see `Transformer`, as are the sizes.
+    """
 
     def __init__(
         self,
@@ -46,12 +62,16 @@ class TransformerLayer(nn.Module):
         num_kv_heads: int | None = None,
         attn_dim: int | None = None,
         layer_scale: float | None = None,
+        norm: NormKind = "layer",
+        gating: GatingKind = "none",
+        norm_eps: float = 1e-5,
     ):
         super().__init__()
+        self.gated = gating == "silu"
         self.self_attn = Attention(d_model, num_heads, num_kv_heads, attn_dim)
-        self.norm1 = nn.LayerNorm(d_model, eps=1e-5)
-        self.norm2 = nn.LayerNorm(d_model, eps=1e-5)
-        self.linear1 = nn.Linear(d_model, dim_feedforward, bias=False)
+        self.norm1 = build_norm(norm, d_model, norm_eps)
+        self.norm2 = build_norm(norm, d_model, norm_eps)
+        self.linear1 = nn.Linear(d_model, (1 + self.gated) * dim_feedforward, bias=False)
         self.linear2 = nn.Linear(dim_feedforward, d_model, bias=False)
         scaled = layer_scale is not None
         self.layer_scale_1 = LayerScale(d_model, layer_scale) if scaled else nn.Identity()
@@ -59,7 +79,12 @@ class TransformerLayer(nn.Module):
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """The second residual half, [B, T, M] -> [B, T, M]."""
-        hidden = F.gelu(self.linear1(self.norm2(x)), approximate="tanh")
+        hidden = self.linear1(self.norm2(x))
+        if self.gated:
+            gate, hidden = hidden.chunk(2, dim=-1)
+            hidden = F.silu(gate) * hidden
+        else:
+            hidden = F.gelu(hidden, approximate="tanh")
         return x + self.layer_scale_2(self.linear2(hidden))
 
     def forward(self, x: Tensor, turn: Rotation | None, mask: Tensor | None = None, causal: bool = True) -> Tensor:
@@ -75,12 +100,15 @@ class Transformer(nn.Module):
         d_model: width M of input and output.
         num_heads: query heads.
         num_layers: number of layers L.
-        dim_feedforward: width of the hidden layer of the feed-forward halves.
+        dim_feedforward: width of the hidden layer of the feed-forward halves; with gating that of each branch.
         context: steps that a position sees, itself included; None for all of the past.
         max_period: slowest period of the rotary embedding; None for no positions at all.
         layer_scale: initial gain of LayerScale; None leaves it out.
         attn_dim: width of all queries; d_model when None.
         num_kv_heads: key/value heads; num_heads when None.
+        norm: "layer" or "rms", see `build_norm`.
+        gating: "silu" gates the feed-forward halves, as the Llama family does.
+        norm_eps: what the norms add to the variance or the mean square.
     """
 
     def __init__(
@@ -95,13 +123,18 @@ class Transformer(nn.Module):
         layer_scale: float | None = None,
         attn_dim: int | None = None,
         num_kv_heads: int | None = None,
+        norm: NormKind = "layer",
+        gating: GatingKind = "none",
+        norm_eps: float = 1e-5,
     ):
         super().__init__()
         self.d_model = d_model
         self.context = context
         self.max_period = max_period
         self.layers = nn.ModuleList(
-            TransformerLayer(d_model, num_heads, dim_feedforward, num_kv_heads, attn_dim, layer_scale)
+            TransformerLayer(
+                d_model, num_heads, dim_feedforward, num_kv_heads, attn_dim, layer_scale, norm, gating, norm_eps
+            )
             for _ in range(num_layers)
         )
         self.head_dim = (attn_dim or d_model) // num_heads

@@ -11,10 +11,11 @@ from torch import nn
 
 from calm_core.audio_lm import AudioLM
 from calm_core.codecs import Codec, RVQCodec, build_codec
+from calm_core.config import ContinuationModelConfig, TTSModelConfig
 from calm_core.errors import InputError
 from calm_core.model import CALM
 from calm_core.training.latent_shards import index_path, latents_exist, read_index
-from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, TTSRecipe
+from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, TTSRecipe
 
 
 def build_without_storage(build: Callable[[], nn.Module], key: str) -> nn.Module:
@@ -97,7 +98,7 @@ def channels(codec: Codec) -> int:
     return codec.levels if isinstance(codec, RVQCodec) else codec.encoder_dim
 
 
-def check(recipe: CodecRecipe | TTSRecipe | ContinuationRecipe) -> None:
+def check(recipe: CodecRecipe | TTSRecipe | DistillationRecipe | ContinuationRecipe) -> None:
     """Find missing files and impossible shapes.
 
     Raises:
@@ -110,14 +111,20 @@ def check(recipe: CodecRecipe | TTSRecipe | ContinuationRecipe) -> None:
             raise InputError("A codec takes its batch in one piece; leave schedule.accumulate at 1.")
     else:
         check_language_model(recipe)
-    if recipe.start_from is not None and not recipe.start_from.is_file():
-        raise InputError(f"There is no file {recipe.start_from} to start from; correct start_from or leave it out.")
+    for key in ("start_from", "teacher"):
+        path = getattr(recipe, key, None)
+        if path is not None and not path.is_file():
+            raise InputError(f"There is no file {path} to begin with; correct the recipe's {key}.")
 
 
-def check_language_model(recipe: TTSRecipe | ContinuationRecipe) -> None:
+def build_model(config: TTSModelConfig | ContinuationModelConfig) -> CALM | AudioLM:
+    """The model that a recipe's `model` describes."""
+    return CALM(config) if isinstance(config, TTSModelConfig) else AudioLM(config)
+
+
+def check_language_model(recipe: TTSRecipe | DistillationRecipe | ContinuationRecipe) -> None:
     """The part of `check` for models on latents of a codec."""
-    build = (lambda: CALM(recipe.model)) if isinstance(recipe, TTSRecipe) else (lambda: AudioLM(recipe.model))
-    codec: Codec = build_without_storage(build, "model").codec  # type: ignore[assignment]
+    codec: Codec = build_without_storage(lambda: build_model(recipe.model), "model").codec  # type: ignore[assignment]
     check_weights(recipe.codec, codec, "codec")
     for split in ("train", "valid"):
         if latents_exist(recipe.latents / f"{split}.safetensors"):

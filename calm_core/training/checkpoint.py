@@ -125,14 +125,20 @@ def load(
     return step, extra
 
 
-def load_fitting(module: nn.Module, path: Path) -> None:
+def load_fitting(module: nn.Module, path: Path, without: tuple[str, ...] = ()) -> None:
     """Take from a safetensors file every tensor that has a place of the same shape; the rest of `module` stays.
+
+    Args:
+        module: What is filled.
+        path: The file.
+        without: Beginnings of names that are left out.
 
     Raises:
         InputError: The file is missing or damaged, or nothing in it fits.
     """
     mine = module.state_dict()
-    theirs = {k: v for k, v in read_tensors(path).items() if k in mine and v.shape == mine[k].shape}
+    found = {k: v for k, v in read_tensors(path).items() if not k.startswith(without)}
+    theirs = {k: v for k, v in found.items() if k in mine and v.shape == mine[k].shape}
     if not theirs:
         raise InputError(f"Nothing in {path} fits this recipe's model; start_from needs weights of the same kind.")
     module.load_state_dict(mine | {k: v.to(mine[k].dtype) for k, v in theirs.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from calm_core.training.latent_shards import latents_exist
 from calm_core.training.latents import encode_corpus, load_codec
 from calm_core.training.passages import PassageBatch, Passages, prepare_tokenizer
 from calm_core.training.recipes import ContinuationRecipe
+from calm_core.training.text_start import start_audio_lm
 from calm_core.training.trainer import LossTrainer
 from calm_core.types import Losses
 
@@ -32,6 +34,23 @@ class ContinuationLoss(nn.Module):
         )
 
 
+def parameter_groups(model: AudioLM, recipe: ContinuationRecipe) -> list[dict[str, Any]]:
+    """What is trained, for an optimizer: matrices decay, and what began as a text LM may have a rate of its own."""
+    s, rate = recipe.schedule, recipe.backbone_learning_rate
+    known = () if rate is None else ("backbone.", "text.")
+    learned = [(p, name.startswith(known), p.ndim >= 2) for name, p in model.named_parameters() if p.requires_grad]
+    groups = (
+        {
+            "params": [p for p, inside, matrix in learned if (inside, matrix) == (knew, decays)],
+            "weight_decay": s.weight_decay * decays,
+            "lr": rate if knew else s.learning_rate,
+        }
+        for knew in (False, True)
+        for decays in (True, False)
+    )
+    return [group for group in groups if group["params"]]
+
+
 class ContinuationTrainer(LossTrainer):
     """See `trainer.Trainer`."""
 
@@ -40,6 +59,8 @@ class ContinuationTrainer(LossTrainer):
         self.recipe = recipe
         torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
         model = AudioLM(recipe.model)
+        if recipe.text_lm is not None:
+            print(start_audio_lm(model, recipe.text_lm).notice, file=sys.stderr, flush=True)
         if recipe.start_from is not None:
             checkpoint.load_fitting(model, recipe.start_from)
         load_codec(model.codec, recipe.codec)
@@ -68,7 +89,7 @@ class ContinuationTrainer(LossTrainer):
         weights = Weights(
             recipe.head_batch_multiplier, recipe.context_noise, recipe.text_loss_weight, recipe.pad_weight
         )
-        self.build(ContinuationLoss(model, weights), self.training.lengths)
+        self.build(ContinuationLoss(model, weights), self.training.lengths, parameter_groups(model, recipe))
 
     def before_step(self, step: int) -> None:
         """Tell the head how far the training is."""

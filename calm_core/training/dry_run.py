@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from calm_core.audio_lm import AudioLM, Weights
-from calm_core.codecs import build_codec
+from calm_core.codecs import Codec, build_codec
 from calm_core.errors import InputError
 from calm_core.model import CALM
 from calm_core.training.check import build_without_storage, channels, check
@@ -19,7 +19,7 @@ from calm_core.training.cost import matrix_peak, trace
 from calm_core.training.data import Corpus
 from calm_core.training.latent_shards import latents_exist, open_latents
 from calm_core.training.latents import TTSBatch
-from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, TTSRecipe, read_recipe
+from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, TTSRecipe, read_recipe
 from calm_core.training.schedule import count_shares
 
 # Shares of the matrix peak that a step reaches. On a CPU: measured with `python -m evaluation.benchmarks train` (small
@@ -47,7 +47,7 @@ class Outline:
         raise NotImplementedError
 
 
-def usual_length(recipe: TTSRecipe | ContinuationRecipe, frame_rate: float) -> tuple[int, int]:
+def usual_length(recipe: TTSRecipe | DistillationRecipe | ContinuationRecipe, frame_rate: float) -> tuple[int, int]:
     """Mean frames and phones of a row. Similar lengths share a batch, so this is what a step sees on average."""
     path = recipe.latents / "train.safetensors"
     if latents_exist(path):
@@ -62,35 +62,72 @@ def usual_length(recipe: TTSRecipe | ContinuationRecipe, frame_rate: float) -> t
 
 
 class TTSOutline(Outline):
-    """An aligned TTS model on latents."""
+    """A TTS model on latents."""
 
-    recipe: TTSRecipe
+    recipe: TTSRecipe | DistillationRecipe
+
+    def make(self) -> CALM:
+        """The model, with what learns in it."""
+        calm = CALM(self.recipe.model)
+        calm.codec.requires_grad_(False)
+        return calm
 
     def modules(self) -> dict[str, nn.Module]:
         """See `Outline`."""
-        calm: Any = build_without_storage(lambda: CALM(self.recipe.model), "model")
-        calm.codec.requires_grad_(False)
+        calm: Any = build_without_storage(self.make, "model")
         self.lengths = usual_length(self.recipe, calm.codec.frame_rate)
         return dict(calm.named_children())
 
-    def loss(self) -> Callable[[], Tensor]:
-        """See `Outline`."""
-        from calm_core.training.tts import TTSLoss
-
-        calm = CALM(self.recipe.model)
-        calm.codec.requires_grad_(False)
-        module, prompt = TTSLoss(calm, self.recipe), 45
-        (frames, phones), rows = self.lengths, self.rows
-        batch = TTSBatch(
-            latents=torch.zeros(rows, frames, calm.codec.latent_dim),
+    def batch(self, codec: Codec) -> TTSBatch:
+        """Rows of usual lengths."""
+        rows, (frames, phones), prompt = self.rows, self.lengths, 45
+        return TTSBatch(
+            latents=torch.zeros(rows, frames, codec.latent_dim),
             frames=torch.full((rows,), frames),
             phones=torch.ones(rows, phones, dtype=torch.long),
             ends=torch.zeros(rows, phones),
             endings=torch.zeros(rows, dtype=torch.long),
-            voice=torch.zeros(rows, prompt, calm.codec.encoder_dim),
+            voice=torch.zeros(rows, prompt, codec.encoder_dim),
             voice_frames=torch.full((rows,), prompt),
+            texts=("Words.",) * rows,
         )
+
+    def loss(self) -> Callable[[], Tensor]:
+        """See `Outline`."""
+        from calm_core.training.tts import TTSLoss, open_tokenizer
+
+        assert isinstance(self.recipe, TTSRecipe)
+        calm = self.make()
+        open_tokenizer(calm)
+        module, batch = TTSLoss(calm, self.recipe), self.batch(calm.codec)
         return lambda: module(batch, torch.Generator()).total
+
+
+class DistillationOutline(TTSOutline):
+    """A student; the operations of its teacher are left out."""
+
+    def make(self) -> CALM:
+        """See `TTSOutline`."""
+        from calm_core.training.distill import freeze
+
+        student = CALM(self.recipe.model)
+        student.drop_training_parts()
+        freeze(student)
+        return student
+
+    def loss(self) -> Callable[[], Tensor]:
+        """See `Outline`."""
+        from calm_core.training.distill import DistillationLoss, Lesson
+        from calm_core.training.tts import open_tokenizer
+
+        student = self.make()
+        open_tokenizer(student)
+        batch = self.batch(student.codec)
+        rows, frames = batch.latents.shape[:2]
+        wanted = torch.zeros(rows, frames + 1, student.backbone.z_dim)
+        lesson = Lesson(batch, batch.latents, wanted, torch.zeros(batch.phones.shape))
+        module = DistillationLoss(student, 1.0)
+        return lambda: module(lesson, torch.Generator()).total
 
 
 class ContinuationOutline(Outline):
@@ -158,6 +195,7 @@ OUTLINES: dict[str, type[Outline]] = {
     "tts": TTSOutline,
     "codec": CodecOutline,
     "continuation": ContinuationOutline,
+    "distillation": DistillationOutline,
 }
 
 

@@ -1,7 +1,7 @@
 """Latents computed once: a corpus through a trained codec, kept beside what a TTS model needs to know of each row."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -73,6 +73,7 @@ class TTSBatch:
         endings: `[B]`, index into `ENDINGS`.
         voice: `[B, P, D]`, un-normalised latents of another utterance of the same speaker.
         voice_frames: `[B]`.
+        texts: As the manifest has them, B of them.
     """
 
     latents: Tensor
@@ -82,10 +83,12 @@ class TTSBatch:
     endings: Tensor
     voice: Tensor
     voice_frames: Tensor
+    texts: tuple[str, ...]
 
     def to(self, device: torch.device) -> "TTSBatch":
         """The same batch on another device."""
-        return TTSBatch(**{name: value.to(device) for name, value in vars(self).items()})
+        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **tensors)
 
 
 class LatentCorpus:
@@ -130,6 +133,7 @@ class LatentCorpus:
             endings=torch.tensor([ending_of(row["text"]) for row in rows]),
             voice=torch.nn.utils.rnn.pad_sequence(voices, batch_first=True),
             voice_frames=torch.tensor([v.shape[0] for v in voices]),
+            texts=tuple(row["text"] for row in rows),
         )
 
     def _prompt(self, index: int, generator: torch.Generator) -> Tensor:

@@ -28,6 +28,7 @@ from calm_core.training.trainer import Trainer
 TRAINERS = {
     "codec": "calm_core.training.codec:CodecTrainer",
     "continuation": "calm_core.training.continuation:ContinuationTrainer",
+    "distillation": "calm_core.training.distill:DistillationTrainer",
     "tts": "calm_core.training.tts:TTSTrainer",
 }
 

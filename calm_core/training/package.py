@@ -9,13 +9,13 @@ from typing import Literal
 import torch
 import yaml
 
-from calm_core.config import ContinuationSamplingConfig, SamplingConfig
+from calm_core.config import ContinuationSamplingConfig, PrefixTextConfig, SamplingConfig, TextStreamConfig
 from calm_core.errors import InputError
 from calm_core.training.checkpoint import write_tensors
-from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, TTSRecipe
+from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, TTSRecipe
 from calm_core.weights import Tensors, read_tensors, to_int8
 
-LMRecipe = TTSRecipe | ContinuationRecipe
+LMRecipe = TTSRecipe | DistillationRecipe | ContinuationRecipe
 
 # Below this many a scale saves little, and depthwise kernels, whose first axis is time, stay as they are.
 SMALLEST_INT8 = 4096
@@ -63,11 +63,12 @@ def package(
         config = {"task": recipe.model.task, "card": card, **recipe.model.model_dump(mode="json", exclude=left_out)}
         config["sampling"] = (sampling or recipe.model.sampling).model_dump(mode="json")
         config["codec_weights_path"] = f"../{codec_id}/model.safetensors"
-        if isinstance(recipe, ContinuationRecipe) and recipe.model.text is not None:
-            tokenizer = Path(recipe.model.text.tokenizer_path)
+        text = recipe.model.text
+        if isinstance(text, TextStreamConfig | PrefixTextConfig):
+            tokenizer = Path(text.tokenizer_path)
             shutil.copyfile(tokenizer, target / f"tokenizer{tokenizer.suffix}")
-            text = recipe.model.text.model_copy(update={"tokenizer_path": f"tokenizer{tokenizer.suffix}"})
-            config["text"] = text.model_dump(mode="json")
+            carried = text.model_copy(update={"tokenizer_path": f"tokenizer{tokenizer.suffix}"})
+            config["text"] = carried.model_dump(mode="json")
     write_tensors(target / "model.safetensors", stored)
     (target / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     return parameters

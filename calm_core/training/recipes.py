@@ -99,6 +99,30 @@ class TTSRecipe(Strict):
     duration_weight: float = 0.5
     on_corrupt: Literal["stop", "skip"] = Field("stop", description="what a damaged shard of latents leads to")
     start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
+    new_head: bool = Field(
+        False, description="the head starts anew all the same, since names and shapes of two kinds of heads may agree"
+    )
+
+
+class DistillationRecipe(Strict):
+    """`kind: distillation`: a student backbone learns the guided conditions of a finished TTS model."""
+
+    kind: Literal["distillation"]
+    folder: Path
+    latents: Path = Field(description="as for `kind: tts`")
+    corpus: Path
+    codec: Path = Field(description="weights of the teacher's codec")
+    teacher: Path = Field(
+        description="model.safetensors of a finished run or of a bundled model; it has the sizes of `model`, "
+        "but as many layers in its backbone as there are in the file"
+    )
+    model: TTSModelConfig = Field(description="the student")
+    schedule: Schedule
+    cfg: float = Field(1.5, ge=1, le=10, description="guidance of the teacher (CALM, section 4.7); 1 is none")
+    cfg_on: Literal["text", "text_and_voice"] = "text"
+    history_noise: float = Field(0.2, ge=0, le=1, description="as in the teacher's training; both hear the same")
+    duration_weight: float = Field(0.5, ge=0, description="of the distance from the teacher's log-durations")
+    on_corrupt: Literal["stop", "skip"] = Field("stop", description="as for `kind: tts`")
 
 
 class ContinuationRecipe(Strict):
@@ -117,10 +141,14 @@ class ContinuationRecipe(Strict):
     text_loss_weight: float = Field(1.0, ge=0)
     pad_weight: float = Field(0.5, gt=0)
     text_dropout: float = Field(0.3, ge=0, lt=1, description="share of the pieces that begin with hidden text")
+    text_lm: str | None = Field(None, description="folder or hf:// path of the text LM that the backbone starts from")
+    backbone_learning_rate: float | None = Field(
+        None, gt=0, description="of the backbone and the text, which start from a text LM; as all others when None"
+    )
     start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
 
 
-Recipe = Annotated[CodecRecipe | TTSRecipe | ContinuationRecipe, Field(discriminator="kind")]
+Recipe = Annotated[CodecRecipe | TTSRecipe | DistillationRecipe | ContinuationRecipe, Field(discriminator="kind")]
 
 
 def read_values(path: Path, overrides: list[str]) -> dict[str, Any]:
@@ -149,7 +177,7 @@ def read_values(path: Path, overrides: list[str]) -> dict[str, Any]:
     return values
 
 
-def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe | TTSRecipe | ContinuationRecipe:
+def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe | TTSRecipe | DistillationRecipe | ContinuationRecipe:
     """Read a training recipe; for overrides see `read_values`.
 
     Raises:

@@ -1,6 +1,5 @@
 """What the loop asks of a trainer, and what most trainers have in common."""
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,21 @@ from calm_core.training.recipes import Schedule
 from calm_core.training.schedule import BucketedOrder, count_shares, step_generator
 
 
-def adamw(modules: Sequence[nn.Module], schedule: Schedule, learning_rate: float | None = None) -> torch.optim.AdamW:
-    """AdamW on what learns in some modules: weight decay for matrices and kernels, none for gains, biases, vectors.
-
-    Every group keeps its `peak_lr`, which the loop scales along the schedule.
-    """
-    peak = learning_rate or schedule.learning_rate
-    learned = [p for module in modules for p in module.parameters() if p.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in learned if p.ndim >= 2], "weight_decay": schedule.weight_decay, "peak_lr": peak},
-        {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0, "peak_lr": peak},
+def parameter_groups(module: nn.Module, schedule: Schedule) -> list[dict[str, Any]]:
+    """What learns in a module, for an optimizer: weight decay for matrices and kernels, none for gains and biases."""
+    learned = [p for p in module.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in learned if p.ndim >= 2], "weight_decay": schedule.weight_decay},
+        {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, peak, schedule.betas)
+
+
+def adamw(groups: list[dict[str, Any]], schedule: Schedule) -> torch.optim.AdamW:
+    """AdamW whose groups keep their own learning rate as `peak_lr`, which the loop scales along the schedule."""
+    optimizer = torch.optim.AdamW(groups, schedule.learning_rate, schedule.betas)
+    for group in optimizer.param_groups:
+        group["peak_lr"] = group["lr"]
+    return optimizer
 
 
 class Trainer:
@@ -91,15 +93,16 @@ class LossTrainer(Trainer):
         self.shares = count_shares(schedule, accelerator.num_processes)
         self._seen: list[int] = []
 
-    def build(self, model: nn.Module, lengths: Tensor) -> None:
+    def build(self, model: nn.Module, lengths: Tensor, groups: list[dict[str, Any]] | None = None) -> None:
         """Take the module that learns.
 
         Args:
             model: `model(batch, generator)` gives `Losses`; a single forward, so that wrappers see all of it.
             lengths: `[N]`, frames of each row that there is to train on.
+            groups: Of the optimizer; those of `parameter_groups` when None.
         """
         self.order = BucketedOrder(lengths, self.schedule.batch, self.schedule.seed)
-        optimizer = adamw([model], self.schedule)
+        optimizer = adamw(groups or parameter_groups(model, self.schedule), self.schedule)
         self.ema = EMA(model.to(self.accelerator.device), self.schedule.ema)
         self.model = model
         self.modules = {"model": model, "ema": self.ema.average}

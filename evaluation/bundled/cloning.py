@@ -1,11 +1,11 @@
-"""Whether the bundled model keeps a voice that it never heard in training, from a prompt of a few seconds.
+"""Whether bundled models keep a voice that it never heard in training, from a prompt of a few seconds.
 
 For each held-out speaker of the corpus: some real readings enrol the speaker, others make the prompt, and yet other
 sentences are judged. A clip is recognised (rank 1) when its embedding is nearest to the right speaker among all.
 
     real    the speaker reading the judged sentences: the ceiling
     codec   the same after encoding and decoding
-    model   the model reading them in the voice cloned from the prompt
+    model   a model reading them in the voice cloned from the prompt; several take turns
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.bundled.engine import Reconstruction, Speech, progress
+from evaluation.bundled.engine import Reconstruction, Speech, Speed, Variant, median_speed, progress
 from evaluation.bundled.sentences import Sentence
 from evaluation.bundled.sources import corpus_speakers, first_seconds, read_aloud
 from evaluation.clips import Clip
@@ -35,7 +35,7 @@ class Settings:
     speakers: int = 20
     per_speaker: int = 3
     prompt_seconds: float = 3.0
-    model: str = "calm-tts-en"
+    models: Sequence[Variant] = (Variant("model", "calm-tts-en"),)
     codec: str = "calm-codec-speech"
     device: str = "cpu"
     seed: int = 0
@@ -49,6 +49,7 @@ class Match:
     speaker: str
     own: float
     nearest_other: float
+    speed: Speed | None = None
 
     @property
     def recognised(self) -> bool:
@@ -56,10 +57,17 @@ class Match:
         return self.own > self.nearest_other
 
 
-def match(system: str, names: Sequence[str], enrolled: np.ndarray, speaker: int, embedding: np.ndarray) -> Match:
+def match(
+    system: str,
+    names: Sequence[str],
+    enrolled: np.ndarray,
+    speaker: int,
+    embedding: np.ndarray,
+    speed: Speed | None = None,
+) -> Match:
     """Compare an embedding `[D]` with the enrolled speakers `[S, D]`, all of length 1."""
     cosines = enrolled @ embedding
-    return Match(system, names[speaker], float(cosines[speaker]), float(np.delete(cosines, speaker).max()))
+    return Match(system, names[speaker], float(cosines[speaker]), float(np.delete(cosines, speaker).max()), speed)
 
 
 def measure(settings: Settings) -> list[Match]:
@@ -78,7 +86,7 @@ def measure(settings: Settings) -> list[Match]:
     if not 2 <= settings.speakers <= len(held_out):
         raise InputError(f"--speakers must lie between 2 and {len(held_out)}, the number of held-out speakers.")
     names = list(held_out)[: settings.speakers]
-    speech = Speech(settings.model, settings.device) if "model" in settings.systems else None
+    speeches = [Speech(v, settings.device) for v in settings.models] if "model" in settings.systems else []
     reconstruct = Reconstruction(settings.codec, settings.device) if "codec" in settings.systems else None
     find_metric("speaker_similarity").load()
     from evaluation.metrics.speaker import embedding
@@ -91,21 +99,29 @@ def measure(settings: Settings) -> list[Match]:
         mean = np.mean([embedding(clip) for clip in real[:_ENROLMENT]], axis=0)
         enrolled.append(mean / np.linalg.norm(mean))
         targets = real[_ENROLMENT + _PROMPTS :]
-        clips: list[tuple[str, Clip]] = [("real", clip) for clip in targets] if "real" in settings.systems else []
+        clips: list[tuple[str, Clip, Speed | None]] = []
+        if "real" in settings.systems:
+            clips += [("real", clip, None) for clip in targets]
         if reconstruct:
-            clips += [("codec", reconstruct(clip)) for clip in targets]
-        if speech:
-            prompt = first_seconds(real[_ENROLMENT : _ENROLMENT + _PROMPTS], settings.prompt_seconds)
-            voice = speech.voice(prompt)
-            for index, text in enumerate(order[_ENROLMENT + _PROMPTS :]):
-                seed = settings.seed + 1000 * number + index
-                clips.append(("model", speech.say(f"{name}-model-{index}", text.written, voice, seed)))
-        judged += [(system, number, embedding(clip)) for system, clip in clips]
-    return [match(system, names, np.stack(enrolled), number, vector) for system, number, vector in judged]
+            clips += [("codec", reconstruct(clip), None) for clip in targets]
+        prompts = real[_ENROLMENT : _ENROLMENT + _PROMPTS]
+        voices = [speech.voice(first_seconds(prompts, settings.prompt_seconds)) for speech in speeches]
+        for index, text in enumerate(order[_ENROLMENT + _PROMPTS :]):
+            seed = settings.seed + 1000 * number + index
+            for speech, voice in zip(speeches, voices, strict=True):
+                spoken = speech.say(f"{name}-model-{index}", text.written, voice, seed)
+                clips.append((speech.variant.label, spoken.clip, spoken.speed))
+        judged += [(system, number, embedding(clip), speed) for system, clip, speed in clips]
+    rows = [match(system, names, np.stack(enrolled), number, vector, speed) for system, number, vector, speed in judged]
+    order_of = {label: place for place, label in enumerate(dict.fromkeys(row.system for row in rows))}
+    return sorted(rows, key=lambda row: order_of[row.system])
 
 
 def summarise(rows: Sequence[Match], seed: int = 0) -> list[dict[str, object]]:
-    """Mean cosine to the right and to the nearest other speaker, and rank-1 accuracy in percent, with intervals."""
+    """Mean cosine to the right and to the nearest other speaker, and rank-1 accuracy in percent, with intervals.
+
+    Rows of models also have their speed.
+    """
     table = []
     for system in dict.fromkeys(row.system for row in rows):
         members = [row for row in rows if row.system == system]
@@ -119,6 +135,7 @@ def summarise(rows: Sequence[Match], seed: int = 0) -> list[dict[str, object]]:
                 **dict(zip(("cosine", "cosine_low", "cosine_high"), own, strict=True)),
                 "nearest_other": float(np.mean([row.nearest_other for row in members])),
                 **dict(zip(("rank1", "rank1_low", "rank1_high"), accuracy, strict=True)),
+                **(median_speed([row.speed for row in members]) if any(row.speed for row in rows) else {}),
             }
         )
     return table

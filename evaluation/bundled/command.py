@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from evaluation.bundled import continuation_command
+from evaluation.bundled.engine import Variant, variants
 from evaluation.bundled.sentences import read_sentences
 from evaluation.errors import InputError
 from evaluation.tables import markdown_table, write_csv
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the three reports."""
+    """Describe the reports."""
     reports = parser.add_subparsers(required=True, metavar="REPORT", parser_class=type(parser))
     for name, says, run in (
         ("intelligibility", "word error rate beside the source voices and the codec alone", _intelligibility),
@@ -22,7 +24,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         report = reports.add_parser(name, help=says)
         if name != "codec":
-            report.add_argument("--model", default="calm-tts-en", help="text-to-speech model (default: %(default)s)")
+            report.add_argument(
+                "--models", "--model", nargs="+", default=["calm-tts-en"], metavar="MODEL",
+                help="text-to-speech models, by id or as local folders (default: calm-tts-en)",
+            )  # fmt: skip
+            for name_of_value, kind, says_of_value in (
+                ("temperature", float, "variance of the noise"),
+                ("steps", int, "evaluations of the sampler head for each frame"),
+                ("cfg", float, "guidance; 1 is none"),
+            ):
+                report.add_argument(
+                    f"--{name_of_value}", type=kind, nargs="+", default=[], metavar="VALUE",
+                    help=f"{says_of_value}; each model is measured with every value (default: the model's own)",
+                )  # fmt: skip
             report.add_argument("--systems", help="comma-separated part of what is compared")
         report.add_argument("--codec", default="calm-codec-speech", help="codec model (default: %(default)s)")
         report.add_argument("--device", default="cpu", help="torch device (default: %(default)s)")
@@ -36,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             report.add_argument("--voices", default="", help="comma-separated (default: every bundled voice in turn)")
             report.add_argument("--every-voice", action="store_true", help="each sentence in each voice")
             report.add_argument("--processes", type=int, default=2, help="recogniser processes (default: %(default)s)")
+            report.add_argument(
+                "--similarity", action="store_true", help="also the speaker similarity to the source voice's reading"
+            )
             report.add_argument("--audio-dir", type=Path, help="keep the clips here, a folder a system")
             report.add_argument("--out", type=Path, help="CSV of every sentence as it was heard")
         if name == "cloning":
@@ -45,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "--prompt-seconds", type=float, default=3.0, help="prompt length (default: %(default)s)"
             )
         report.set_defaults(run=run)
+    continuation_command.add_reports(reports)
+    for added in ("continuation", "diversity"):
+        reports.choices[added].set_defaults(run=_measured)
 
 
 def _names(given: str | None, default: Sequence[str]) -> tuple[str, ...]:
@@ -53,7 +73,7 @@ def _names(given: str | None, default: Sequence[str]) -> tuple[str, ...]:
 
 def _show(options: argparse.Namespace, rows: list[dict[str, Any]], started: float) -> None:
     if options.json:
-        skip = {"run", "json"}
+        skip = {"run", "json", "measure"}
         asked = {
             key: str(value) if isinstance(value, Path) else value
             for key, value in vars(options).items()
@@ -61,13 +81,22 @@ def _show(options: argparse.Namespace, rows: list[dict[str, Any]], started: floa
         }
         print(json.dumps({"arguments": asked, "seconds": round(time.monotonic() - started, 1), "rows": rows}))
     else:
-        print(markdown_table(list(rows[0]), [list(row.values()) for row in rows]))
+        print(markdown_table(list(rows[0]), [["" if v is None else v for v in row.values()] for row in rows]))
+
+
+def _measured(options: argparse.Namespace) -> None:
+    started = time.monotonic()
+    _show(options, options.measure(options), started)
 
 
 def _sentences(options: argparse.Namespace) -> Any:
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit must be at least 1, not {options.limit}.")
     return read_sentences(options.sentences, options.limit)
+
+
+def _variants(options: argparse.Namespace) -> list[Variant]:
+    return variants(options.models, options.temperature, options.steps, options.cfg)
 
 
 def _intelligibility(options: argparse.Namespace) -> None:
@@ -81,11 +110,12 @@ def _intelligibility(options: argparse.Namespace) -> None:
         systems=_names(options.systems, intelligibility.SYSTEMS),
         voices=_names(options.voices, ()),
         every_voice=options.every_voice,
-        model=options.model,
+        models=_variants(options),
         codec=options.codec,
         device=options.device,
         seed=options.seed,
         processes=options.processes,
+        similarity=options.similarity,
         audio_dir=options.audio_dir,
     )
     rows = intelligibility.measure(settings)
@@ -110,7 +140,7 @@ def _cloning(options: argparse.Namespace) -> None:
         speakers=options.speakers,
         per_speaker=options.per_speaker,
         prompt_seconds=options.prompt_seconds,
-        model=options.model,
+        models=_variants(options),
         codec=options.codec,
         device=options.device,
         seed=options.seed,

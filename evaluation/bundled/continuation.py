@@ -71,15 +71,22 @@ def loudness_change(clip: Clip) -> float:
     return 10 * float(np.log10(max(last, 1e-10) / max(first, 1e-10)))
 
 
-def _continue(settings: Settings, passages: Sequence[Passage]) -> list[tuple[str, int, list[Clip]]]:
+Loaded = tuple[dict[str, Reconstruction], dict[str, Continuation]]
+
+
+def _load(settings: Settings) -> Loaded:
+    codecs = {Path(name).name: Reconstruction(name, settings.device) for name in settings.codecs}
+    return codecs, {Path(name).name: Continuation(name, settings.device) for name in settings.models}
+
+
+def _continue(settings: Settings, loaded: Loaded, passages: Sequence[Passage]) -> list[tuple[str, int, list[Clip]]]:
     sets: list[tuple[str, int, list[Clip]]] = [("real", 0, [passage.rest for passage in passages])]
-    for codec in settings.codecs:
-        reconstruct = Reconstruction(codec, settings.device)
-        sets.append((codec, 0, [reconstruct(passage.rest) for passage in progress(codec, passages)]))
-    for name in settings.models:
-        model = Continuation(name, settings.device)
+    codecs, models = loaded
+    for name, reconstruct in codecs.items():
+        sets.append((name, 0, [reconstruct(passage.rest) for passage in progress(name, passages)]))
+    for name, model in models.items():
         for temperature in settings.temperatures:
-            system = f"{Path(name).name} at {temperature:g}"
+            system = f"{name} at {temperature:g}"
             for seed in settings.seeds:
                 clips = [
                     model.go_on(f"{p.speaker}-{seed}", p.prompt, settings.seconds, seed * 1000 + number, temperature)
@@ -95,6 +102,7 @@ def measure(settings: Settings) -> list[Told]:
     Raises:
         InputError: Too few passages, a missing model, package or flite.
     """
+    loaded = _load(settings)  # before any work is done for them
     passages = held_out_passages(settings.prompts, settings.prompt_seconds, settings.seconds)
     find_metric("speaker_similarity").load()
     from evaluation.metrics.recognition import word_errors
@@ -102,7 +110,7 @@ def measure(settings: Settings) -> list[Told]:
 
     prompts = np.stack([embedding(passage.prompt) for passage in passages])
     rows = []
-    for system, seed, clips in _continue(settings, passages):
+    for system, seed, clips in _continue(settings, loaded, passages):
         if settings.audio_dir:
             save_clips(clips, settings.audio_dir / system.replace(" ", "-"))
         heard = recognise(clips, f"{system}, recognised", settings.processes)

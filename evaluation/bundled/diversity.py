@@ -40,20 +40,20 @@ def measure(settings: Settings) -> list[dict[str, object]]:
     find_metric("speaker_similarity").load()
     from evaluation.metrics.speaker import embedding
 
+    models = {Path(name).name: Continuation(name, settings.device) for name in settings.models}
     real = held_out_passages(settings.speakers, 1.0, settings.seconds)
     table = [_row("real", None, [embedding(passage.rest) for passage in real], settings.seed)]
-    for name in settings.models:
-        model = Continuation(name, settings.device)
+    for name, model in models.items():
         for temperature in settings.temperatures:
             voices = []
-            label = f"{Path(name).name} at {temperature:g}"
+            label = f"{name} at {temperature:g}"
             for number in progress(label, range(settings.clips)):
                 clip = model.go_on(label, None, settings.seconds, settings.seed * 1000 + number, temperature)
                 try:
                     voices.append(embedding(clip))
                 except InputError:
                     continue  # silence has no voice; the row says how many had one
-            table.append(_row(Path(name).name, temperature, voices, settings.seed))
+            table.append(_row(name, temperature, voices, settings.seed))
     return table
 
 

@@ -1,9 +1,13 @@
 """The models under test, by the engine's public interface, as functions from texts and clips to clips."""
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,14 +40,98 @@ def _to_clip(item: str, audio: Any, transcript: str | None) -> Clip:
     return make_clip(item, samples.T if samples.ndim == 2 else samples, audio.sample_rate, transcript)
 
 
-class Speech:
-    """A text-to-speech model."""
+@dataclass(frozen=True)
+class Variant:
+    """A model and how it is sampled; None leaves a value to the model.
 
-    def __init__(self, model: str, device: str = "cpu") -> None:
+    Attributes:
+        label: Its name in tables.
+        model: Bundled or published id, folder or YAML file.
+        temperature, steps, cfg: See `calm_core.TextToSpeech.stream`.
+    """
+
+    label: str
+    model: str
+    temperature: float | None = None
+    steps: int | None = None
+    cfg: float | None = None
+
+
+def variants(
+    models: Sequence[str],
+    temperatures: Sequence[float] = (),
+    steps: Sequence[int] = (),
+    cfgs: Sequence[float] = (),
+) -> list[Variant]:
+    """Every model with every combination of the values; one alone is called "model".
+
+    Raises:
+        InputError: The same twice.
+    """
+    names = [Path(model).name for model in models]
+    made = []
+    for model, name in zip(models, names, strict=True):
+        for temperature, step, cfg in product(temperatures or (None,), steps or (None,), cfgs or (None,)):
+            given = {"temperature": temperature, "steps": step, "cfg": cfg}
+            label = ", ".join(
+                [name if names.count(name) == 1 else model]
+                + [f"{key} {value:g}" for key, value in given.items() if value is not None]
+            )
+            made.append(Variant(label, model, temperature, step, cfg))
+    for variant in made:
+        if made.count(variant) > 1:
+            raise InputError(f"{variant.label} is asked for twice; name every model and value once.")
+    return [replace(made[0], label="model")] if len(made) == 1 else made
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A clip and what it cost.
+
+    Attributes:
+        clip: The sound.
+        seconds: Of computing, by the clock.
+        frames: Of the codec.
+    """
+
+    clip: Clip
+    seconds: float
+    frames: int
+
+    @property
+    def speed(self) -> "Speed":
+        """See `Speed`."""
+        return Speed(self.clip.seconds / self.seconds, 1000 * self.seconds / self.frames)
+
+
+class Speed(NamedTuple):
+    """Seconds of sound for a second of computing, and milliseconds of computing for a frame, codec included."""
+
+    real_time_factor: float
+    frame_ms: float
+
+
+def median_speed(speeds: Sequence[Speed | None]) -> dict[str, float | None]:
+    """Medians over clips, because other work on the machine makes single clips slow; None without any."""
+    known = np.array([speed for speed in speeds if speed is not None]).reshape(-1, len(Speed._fields))
+    medians = np.median(known, axis=0).tolist() if len(known) else [None] * len(Speed._fields)
+    return dict(zip(Speed._fields, medians, strict=True))
+
+
+class Speech:
+    """A text-to-speech model.
+
+    Args:
+        variant: The model and how it is sampled.
+        device: Torch device.
+    """
+
+    def __init__(self, variant: Variant, device: str = "cpu") -> None:
         import calm_core
 
+        self.variant = variant
         with _user_errors():
-            self._task = calm_core.load(model, task="tts", device=device)
+            self._task = calm_core.load(variant.model, task="tts", device=device)
 
     def bundled_voices(self) -> list[str]:
         """Names of the voices that ship with the model."""
@@ -54,10 +142,15 @@ class Speech:
         with _user_errors():
             return self._task.voice(voice if isinstance(voice, str) else to_audio(voice))
 
-    def say(self, item: str, text: str, voice: Any, seed: int, said: str | None = None) -> Clip:
+    def say(self, item: str, text: str, voice: Any, seed: int, said: str | None = None) -> Spoken:
         """The model reads a text."""
+        values = {"temperature": self.variant.temperature, "steps": self.variant.steps, "cfg": self.variant.cfg}
         with _user_errors():
-            return _to_clip(item, self._task.generate(text, voice=voice, seed=seed), said or text)
+            began = time.perf_counter()
+            audio = self._task.generate(text, voice=voice, seed=seed, **values)
+            seconds = time.perf_counter() - began
+            clip = _to_clip(item, audio, said or text)
+        return Spoken(clip, seconds, max(1, round(clip.seconds * self._task.frame_rate)))
 
 
 class Continuation:

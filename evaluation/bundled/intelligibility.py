@@ -1,13 +1,15 @@
-"""How well a recogniser understands the bundled model, beside its source voices and beside its codec alone.
+"""How well a recogniser understands bundled models, beside their source voices and beside their codec alone.
 
 Sentence i is read by voice i modulo the number of voices (or by all), the same pairs in every system:
 
     source   flite and the vocoder, as in the training corpus
     codec    the source after encoding and decoding: the best that the model could do
-    model    the model under test, in its bundled voice of that name
+    model    the model under test, in its bundled voice of that name; several models, or one sampled in several ways,
+             take turns sentence by sentence, so that whatever else the machine does falls on the speed of all
 """
 
 import multiprocessing
+import re
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.bundled.engine import Reconstruction, Speech, progress
+from evaluation.bundled.engine import Reconstruction, Speech, Speed, Spoken, Variant, median_speed, progress
 from evaluation.bundled.sentences import Sentence
 from evaluation.bundled.sources import corpus_speakers, read_aloud
 from evaluation.clips import Clip
@@ -34,17 +36,21 @@ class Settings:
     systems: Sequence[str] = SYSTEMS
     voices: Sequence[str] = ()
     every_voice: bool = False
-    model: str = "calm-tts-en"
+    models: Sequence[Variant] = (Variant("model", "calm-tts-en"),)
     codec: str = "calm-codec-speech"
     device: str = "cpu"
     seed: int = 0
     processes: int = 2
+    similarity: bool = False
     audio_dir: Path | None = None
 
 
 @dataclass
 class Heard:
-    """One sentence of one system as the recogniser heard it."""
+    """One sentence of one system as the recogniser heard it.
+
+    `similarity` is the cosine of the clip to the source voice reading the same sentence, where it was asked for.
+    """
 
     system: str
     voice: str
@@ -52,6 +58,8 @@ class Heard:
     text: str
     word_errors: tuple[int, int] = field(default=(0, 0))
     character_errors: tuple[int, int] = field(default=(0, 0))
+    similarity: float | None = None
+    speed: Speed | None = None
 
 
 def choose_voices(wanted: Sequence[str], bundled: Sequence[str], sources: Sequence[str]) -> list[str]:
@@ -113,15 +121,17 @@ def measure(settings: Settings) -> list[Heard]:
         if system not in SYSTEMS:
             raise InputError(f"There is no system {system!r}; choose from {', '.join(SYSTEMS)}.")
     training, _ = corpus_speakers()
-    speech = Speech(settings.model, settings.device) if "model" in settings.systems else None
-    voices = choose_voices(settings.voices, speech.bundled_voices() if speech else (), list(training))
+    speeches = [Speech(v, settings.device) for v in settings.models] if "model" in settings.systems else []
+    voices = choose_voices(settings.voices, speeches[0].bundled_voices() if speeches else (), list(training))
     pairs = [
         (number, sentence, voice)
         for number, sentence in enumerate(settings.sentences)
         for voice in (voices if settings.every_voice else [voices[number % len(voices)]])
     ]
     clips: dict[str, list[Clip]] = {}
-    if {"source", "codec"} & set(settings.systems):
+    if settings.similarity:
+        find_metric("speaker_similarity").load()
+    if settings.similarity or {"source", "codec"} & set(settings.systems):
         clips["source"] = [
             read_aloud(f"{number:03d}-{voice}", sentence.written, training[voice], sentence.said)
             for number, sentence, voice in progress("source", pairs)
@@ -129,22 +139,44 @@ def measure(settings: Settings) -> list[Heard]:
     if "codec" in settings.systems:
         reconstruct = Reconstruction(settings.codec, settings.device)
         clips["codec"] = [reconstruct(clip) for clip in progress("codec", clips["source"])]
-    if speech:
-        ready = {voice: speech.voice(voice) for voice in voices}
-        clips["model"] = [
-            speech.say(f"{number:03d}-{voice}", sentence.written, ready[voice], settings.seed + number, sentence.said)
-            for number, sentence, voice in progress("model", pairs)
-        ]
-    return [row for system in settings.systems for row in _score(system, clips[system], pairs, settings)]
+    speeds: dict[str, list[Speed]] = {}
+    for speech, spoken in zip(speeches, _speak(speeches, voices, pairs, settings.seed), strict=True):
+        clips[speech.variant.label] = [made.clip for made in spoken]
+        speeds[speech.variant.label] = [made.speed for made in spoken]
+    labels = [
+        label
+        for system in settings.systems
+        for label in ([v.label for v in settings.models] if system == "model" else [system])
+    ]
+    rows = {label: _score(label, clips[label], pairs, settings) for label in labels}
+    for label, found in speeds.items():
+        for row, value in zip(rows[label], found, strict=True):
+            row.speed = value
+    if settings.similarity:
+        _compare_voices(rows, clips)
+    return [row for label in labels for row in rows[label]]
 
 
-def _score(
-    system: str, clips: Sequence[Clip], pairs: Sequence[tuple[int, Sentence, str]], settings: Settings
-) -> list[Heard]:
+Pairs = Sequence[tuple[int, Sentence, str]]
+
+
+def _speak(speeches: Sequence[Speech], voices: Sequence[str], pairs: Pairs, seed: int) -> list[list[Spoken]]:
+    """What each model says, in turns; a first sentence, which starts threads, is said once before and not counted."""
+    ready = [{voice: speech.voice(voice) for voice in voices} for speech in speeches]
+    spoken: list[list[Spoken]] = [[] for _ in speeches]
+    for index, (number, sentence, voice) in enumerate(progress("model", pairs) if speeches else ()):
+        for speech, known, made in zip(speeches, ready, spoken, strict=True):
+            for _ in range(2 if index == 0 else 1):
+                clip = speech.say(f"{number:03d}-{voice}", sentence.written, known[voice], seed + number, sentence.said)
+            made.append(clip)
+    return spoken
+
+
+def _score(system: str, clips: Sequence[Clip], pairs: Pairs, settings: Settings) -> list[Heard]:
     from evaluation.metrics.recognition import character_errors, word_errors
 
     if settings.audio_dir:
-        save_clips(clips, settings.audio_dir / system)
+        save_clips(clips, settings.audio_dir / folder_name(system))
     texts = recognise(clips, f"{system}, recognised", settings.processes)
     return [
         Heard(
@@ -154,8 +186,26 @@ def _score(
     ]
 
 
+def folder_name(label: str) -> str:
+    """A system's name as that of a folder: "calm-tts-en, cfg 1.5" is "calm-tts-en-cfg-1.5"."""
+    return re.sub(r"[^\w.-]+", "-", label).strip("-")
+
+
+def _compare_voices(rows: dict[str, list[Heard]], clips: dict[str, list[Clip]]) -> None:
+    from evaluation.metrics.speaker import embedding
+
+    sources = [embedding(clip) for clip in progress("voices of source", clips["source"])]
+    for label in (name for name in rows if name != "source"):
+        compared = zip(rows[label], sources, progress(f"voices of {label}", clips[label]), strict=True)
+        for row, source, clip in compared:
+            row.similarity = float(source @ embedding(clip))
+
+
 def summarise(rows: Sequence[Heard], seed: int = 0) -> list[dict[str, object]]:
-    """WER and CER in percent with bootstrap intervals over sentences, a row a system and a row a system and voice."""
+    """WER and CER in percent with bootstrap intervals over sentences, a row a system and a row a system and voice.
+
+    Rows of models also have their speed, and all but the source's the mean similarity, where any was measured.
+    """
     groups: dict[tuple[str, str], list[Heard]] = {}
     for row in rows:
         groups.setdefault((row.system, "all"), []).append(row)
@@ -168,7 +218,12 @@ def summarise(rows: Sequence[Heard], seed: int = 0) -> list[dict[str, object]]:
         cer = bootstrap_ratio([row.character_errors for row in members], rng)
         figures = (100 * value for value in (*wer, *cer))
         names = ("wer", "wer_low", "wer_high", "cer", "cer_low", "cer_high")
-        table.append(
-            {"system": system, "voice": voice, "sentences": len(members), **dict(zip(names, figures, strict=True))}
-        )
+        line: dict[str, object] = {"system": system, "voice": voice, "sentences": len(members)}
+        line |= dict(zip(names, figures, strict=True))
+        if any(row.similarity is not None for row in rows):
+            known = [row.similarity for row in members if row.similarity is not None]
+            line["similarity"] = float(np.mean(known)) if known else None
+        if any(row.speed for row in rows):
+            line |= median_speed([row.speed for row in members])
+        table.append(line)
     return table

@@ -1,4 +1,4 @@
-"""A registry of metrics: each compares a degraded clip with its reference and returns one number.
+"""A registry of metrics: those of pairs compare a degraded clip with its reference, those of clips need no reference.
 
 `METRICS[name].load()` imports the module that computes it, so nothing heavy is imported before it is used.
 """
@@ -6,6 +6,9 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
 
 from evaluation.clips import Clip
 from evaluation.errors import InputError
@@ -16,17 +19,74 @@ LENGTH_TOLERANCE = 0.1
 """Seconds by which the two clips of an aligned metric may differ in length; the longer one is cut."""
 
 
+class Collector(Protocol):
+    """A metric of clips: they are handed over one by one, figures come at the end."""
+
+    def add(self, clip: Clip) -> None:
+        """Take a clip in."""
+        ...
+
+    def rows(self) -> list[tuple[str, str, float]]:
+        """Figures as `(item, metric, value)`; the item `mean` is that of all clips."""
+        ...
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the metrics measure with.
+
+    Attributes:
+        recogniser: See `recognition.find_recogniser`.
+        speaker_model: See `speaker.find_encoder`.
+        language_model: See `perplexity.find_language_model`.
+        mos_models: Files of predictors of opinions; see `dnsmos.find_dnsmos` and `utmos.find_utmos`.
+        items: See `phone_items.find_items`.
+        features: See `phone_items.find_features`.
+        device: A torch device for the models of `transformers` and for codecs.
+        seed: Of every draw.
+    """
+
+    recogniser: str = "pocketsphinx"
+    speaker_model: str = "resemblyzer"
+    language_model: str | None = None
+    mos_models: tuple[str, ...] = ()
+    items: Path | None = None
+    features: str = "mel"
+    device: str = "cpu"
+    seed: int = 0
+
+
+def _found(place: str, *arguments: object) -> Any:
+    module, function = place.split(":")
+    return getattr(importlib.import_module(f"evaluation.metrics.{module}"), function)(*arguments)
+
+
+# What a metric's function takes by name, from what the user chose; loading it early finds what is missing early.
+_PARTS: dict[str, Callable[[Choices], Any]] = {
+    "recogniser": lambda chosen: _found("recognition:find_recogniser", chosen.recogniser, chosen.device),
+    "encoder": lambda chosen: _found("speaker:find_encoder", chosen.speaker_model, chosen.device),
+    "language_model": lambda chosen: _found("perplexity:find_language_model", chosen.language_model, chosen.device),
+    "network": lambda chosen: _found("dnsmos:find_dnsmos", chosen.mos_models),
+    "predictor": lambda chosen: _found("utmos:find_utmos", chosen.mos_models, chosen.device),
+    "items": lambda chosen: _found("phone_items:find_items", chosen.items),
+    "features": lambda chosen: _found("phone_items:find_features", chosen.features, chosen.device),
+    "seed": lambda chosen: chosen.seed,
+}
+
+
 @dataclass(frozen=True)
 class Metric:
-    """One way to compare two clips.
+    """One way to judge clips.
 
     Attributes:
         name: Its name on the command line.
         describes: What it says, with unit and source.
         better: `higher` or `lower`.
-        function: `module:function` below `evaluation.metrics`.
+        function: `module:function` of a pair, or `module:class` of a collector, below `evaluation.metrics`.
         packages: What it needs from the package index, as pip takes it.
         aligned: Whether it compares sample by sample or frame by frame, so that lengths must agree.
+        parts: What the function or class takes beside clips, keys of `_PARTS`.
+        paired: Whether it compares with a reference.
     """
 
     name: str
@@ -35,22 +95,38 @@ class Metric:
     function: str
     packages: tuple[str, ...] = ()
     aligned: bool = False
+    parts: tuple[str, ...] = ()
+    paired: bool = True
 
-    def load(self) -> Score:
-        """The function that computes it.
+    def load(self, choices: Choices | None = None) -> Score:
+        """The function that computes it for a pair.
 
         Raises:
-            InputError: A package that it needs is not installed.
+            InputError: A package or file that it needs is missing.
         """
-        module, function = self.function.split(":")
+        assert self.paired
+        score = self._configured(choices or Choices())
+        return _aligned(self.name, score) if self.aligned else score
+
+    def collector(self, choices: Choices | None = None) -> Collector:
+        """A fresh collector of clips.
+
+        Raises:
+            InputError: A package or file that it needs is missing.
+        """
+        assert not self.paired
+        return self._configured(choices or Choices())()
+
+    def _configured(self, choices: Choices) -> Callable[..., Any]:
+        module, name = self.function.split(":")
         try:
-            score = getattr(importlib.import_module(f"evaluation.metrics.{module}"), function)
+            function = getattr(importlib.import_module(f"evaluation.metrics.{module}"), name)
         except ImportError as error:
             line = f"pip install {' '.join(self.packages)}"
             raise InputError(
                 f"The metric {self.name} needs a package that is missing ({error.name}): {line}"
             ) from error
-        return _aligned(self.name, score) if self.aligned else score
+        return partial(function, **{part: _PARTS[part](choices) for part in self.parts})
 
 
 def _aligned(name: str, score: Score) -> Score:
@@ -66,18 +142,21 @@ def _aligned(name: str, score: Score) -> Score:
 
 
 _RECOGNISER = ("pocketsphinx==5.1.1", "jiwer==4.0.0")
+_SPEAKER = ("resemblyzer==0.1.4", "setuptools==80.9.0")
+_HEARD, _VOICES = ("recogniser",), ("encoder",)
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("wer", "word error rate of pocketsphinx, 0 is perfect", "lower", "recognition:wer", _RECOGNISER),
-        Metric("cer", "character error rate of pocketsphinx, 0 is perfect", "lower", "recognition:cer", _RECOGNISER),
+        Metric("wer", "word error rate, 0 is perfect", "lower", "recognition:wer", _RECOGNISER, parts=_HEARD),
+        Metric("cer", "character error rate, 0 is perfect", "lower", "recognition:cer", _RECOGNISER, parts=_HEARD),
         Metric(
             "speaker_similarity",
-            "cosine of resemblyzer's GE2E embeddings (Wan et al. 2018), -1 to 1",
+            "cosine of speaker embeddings (by default GE2E, Wan et al. 2018), -1 to 1",
             "higher",
             "speaker:speaker_similarity",
-            ("resemblyzer==0.1.4",),
+            _SPEAKER,
+            parts=_VOICES,
         ),
         Metric(
             "pesq", "ITU-T P.862.2 wide band, MOS 1.04 to 4.64", "higher", "perceptual_pesq:pesq_wb", ("pesq==0.0.4",)
@@ -102,6 +181,59 @@ METRICS: dict[str, Metric] = {
             aligned=True,
         ),
         Metric("log_spectral_distance", "spectral distance, dB", "lower", "signal:log_spectral_distance", aligned=True),
+        Metric(
+            "ppx",
+            "perplexity of what is heard under a language model (Lakhotia et al. 2021)",
+            "lower",
+            "perplexity:TranscriptPerplexity",
+            _RECOGNISER,
+            parts=("language_model", "recogniser"),
+            paired=False,
+        ),
+        Metric(
+            "vert",
+            "geometric mean of self-BLEU and auto-BLEU (Lakhotia et al. 2021), 0 to 1",
+            "lower",
+            "diversity:TranscriptDiversity",
+            _RECOGNISER,
+            parts=_HEARD,
+            paired=False,
+        ),
+        Metric(
+            "abx",
+            "share of phones taken for others (Schatz et al. 2013), chance is 0.5",
+            "lower",
+            "phone_items:PhoneDiscrimination",
+            parts=("items", "features", "seed"),
+            paired=False,
+        ),
+        Metric(
+            "speaker_diversity",
+            "mean cosine of the voices of two clips (CALM, appendix C), -1 to 1",
+            "lower",
+            "speaker:SpeakerDiversity",
+            _SPEAKER,
+            parts=("encoder", "seed"),
+            paired=False,
+        ),
+        Metric(
+            "dnsmos",
+            "DNSMOS P.835, predicted MOS 1 to 5",
+            "higher",
+            "dnsmos:OpinionRows",
+            ("onnxruntime==1.32.0",),
+            parts=("network",),
+            paired=False,
+        ),
+        Metric(
+            "utmos",
+            "UTMOS (Saeki et al. 2022), predicted MOS 1 to 5",
+            "higher",
+            "utmos:OpinionRows",
+            ("transformers==5.23.0",),
+            parts=("predictor",),
+            paired=False,
+        ),
     )
 }
 

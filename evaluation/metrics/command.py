@@ -1,46 +1,113 @@
-"""`python -m evaluation metrics NAME ...`: metrics over two folders of WAV files with the same names."""
+"""`python -m evaluation metrics NAME ...`: metrics over two folders of WAV files with the same names, or over one."""
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from evaluation.clips import paired_clips
+from evaluation.clips import Clip, clips_in, paired_clips
 from evaluation.errors import InputError
-from evaluation.metrics import METRICS, find_metric
+from evaluation.metrics import METRICS, Choices, find_metric
 from evaluation.tables import markdown_table, write_csv
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
+    alone = ", ".join(name for name, metric in METRICS.items() if not metric.paired)
     parser.add_argument("names", nargs="+", metavar="NAME", help=f"one or more of: {', '.join(METRICS)}")
     parser.add_argument(
-        "--reference-dir", type=Path, required=True, help="WAV files, with a NAME.txt transcript beside each"
+        "--reference-dir",
+        type=Path,
+        help=f"WAV files, with a NAME.txt transcript beside each; not needed for {alone}",
     )
     parser.add_argument("--degraded-dir", type=Path, required=True, help="WAV files of the same names")
     parser.add_argument("--out", type=Path, required=True, help="CSV file: item, metric, value and a mean row a metric")
+    standard = Choices()
+    parser.add_argument(
+        "--recogniser",
+        default=standard.recogniser,
+        help="for wer, cer, ppx and vert: pocketsphinx, or whisper:MODEL with a folder or a model of the Hub",
+    )
+    parser.add_argument(
+        "--speaker-model",
+        default=standard.speaker_model,
+        help="for speaker_similarity and speaker_diversity: resemblyzer, or wavlm:MODEL",
+    )
+    parser.add_argument(
+        "--language-model",
+        help="for ppx: a text with a sentence a line, from which a trigram model is trained, a saved .json of one, or "
+        "causal:MODEL",
+    )
+    parser.add_argument(
+        "--mos-model",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="for dnsmos a .onnx, for utmos a .safetensors; may be given twice",
+    )
+    parser.add_argument("--items", type=Path, help="for abx: an item file, which says where phones are")
+    parser.add_argument("--features", default=standard.features, help="for abx: mel, or codec:MODEL for its latents")
+    parser.add_argument("--device", default=standard.device, help="a torch device for the models named above")
+    parser.add_argument("--seed", type=int, default=standard.seed)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure every pair, write the table, print the means.
+    """Measure every clip, write the table, print the means.
 
     Raises:
-        InputError: An unknown metric, a missing package, folders that do not match, a clip that cannot be scored.
+        InputError: An unknown metric, a missing package or file, folders that do not match, a clip that cannot be
+            scored.
     """
-    names = list(dict.fromkeys(options.names))
-    scores = {name: find_metric(name).load() for name in names}
+    metrics = [find_metric(name) for name in dict.fromkeys(options.names)]
+    for metric in metrics:
+        if metric.paired and options.reference_dir is None:
+            raise InputError(f"The metric {metric.name} compares with references; give --reference-dir.")
     if not options.out.parent.is_dir():
         raise InputError(f"There is no folder {options.out.parent} for --out.")
-    values: dict[str, list[tuple[str, float]]] = {name: [] for name in names}
-    for count, (reference, degraded) in enumerate(paired_clips(options.reference_dir, options.degraded_dir), start=1):
-        item = Path(reference.item).name
-        for name, score in scores.items():
-            values[name].append((item, score(reference, degraded)))
+    choices = Choices(
+        options.recogniser,
+        options.speaker_model,
+        options.language_model,
+        tuple(options.mos_model),
+        options.items,
+        options.features,
+        options.device,
+        options.seed,
+    )
+    scores = {metric.name: metric.load(choices) for metric in metrics if metric.paired}
+    collectors = {metric.name: metric.collector(choices) for metric in metrics if not metric.paired}
+    values: dict[str, list[tuple[str, float]]] = {name: [] for name in scores}
+    for count, (reference, degraded) in enumerate(_clips(options), start=1):
+        item = Path(degraded.item).name
+        if reference is not None:
+            for name, score in scores.items():
+                values[name].append((item, score(reference, degraded)))
+        for collector in collectors.values():
+            collector.add(degraded)
         print(f"{count}: {item}", file=sys.stderr)
-    means = {name: sum(value for _, value in rows) / len(rows) for name, rows in values.items()}
-    table = [
-        (item, name, f"{value:.6f}") for name, rows in values.items() for item, value in [*rows, ("mean", means[name])]
-    ]
-    write_csv(options.out, ("item", "metric", "value"), table)
-    summary = [(name, means[name], METRICS[name].better, METRICS[name].describes) for name in names]
+    table: list[tuple[str, str, float]] = []
+    summary = []
+    for metric in metrics:
+        if metric.paired:
+            scored = values[metric.name]
+            mean = sum(value for _, value in scored) / len(scored)
+            rows = [(item, metric.name, value) for item, value in [*scored, ("mean", mean)]]
+        else:
+            rows = collectors[metric.name].rows()
+        table += rows
+        summary += [
+            (name if item == "mean" else f"{name} {item}", value, metric.better, metric.describes)
+            for item, name, value in rows
+            if item in ("mean", "ci_low", "ci_high")
+        ]
+    write_csv(options.out, ("item", "metric", "value"), [(item, name, f"{value:.6f}") for item, name, value in table])
     print(markdown_table(("metric", "mean", "better", "what"), summary))
+
+
+def _clips(options: argparse.Namespace) -> Iterator[tuple[Clip | None, Clip]]:
+    """Pairs where there is a folder of references, else clips alone."""
+    if options.reference_dir is not None:
+        yield from paired_clips(options.reference_dir, options.degraded_dir)
+    else:
+        yield from ((None, clip) for clip in clips_in(options.degraded_dir))

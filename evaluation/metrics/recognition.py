@@ -1,23 +1,28 @@
-"""Error rates of a recogniser: pocketsphinx 5 with the US English models that it carries, at 16 kHz."""
+"""Error rates of a recogniser: pocketsphinx 5 with the US English models that it carries, or Whisper."""
 
 import sys
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from jiwer import process_characters, process_words
-from pocketsphinx import Decoder
 
 from evaluation.clips import Clip
 from evaluation.errors import InputError
+from evaluation.metrics.optional import require
 from evaluation.metrics.words import spoken_words
+
+Recogniser = Callable[[Clip], str]
 
 _RATE = 16_000
 
 
 @lru_cache(maxsize=1)
-def _decoder() -> Decoder:
+def _decoder() -> Any:
+    pocketsphinx = require("pocketsphinx", "The recogniser pocketsphinx", "pocketsphinx==5.1.1")
     # cmn=batch: the mean of each utterance alone, so that a result never depends on what was heard before
-    return Decoder(samprate=float(_RATE), cmn="batch", loglevel="FATAL")
+    return pocketsphinx.Decoder(samprate=float(_RATE), cmn="batch", loglevel="FATAL")
 
 
 @lru_cache(maxsize=8)  # WER and CER ask for the same clip in turn
@@ -35,6 +40,28 @@ def transcribe(clip: Clip) -> str:
     return heard.hypstr if heard else ""
 
 
+@lru_cache(maxsize=2)
+def find_recogniser(name: str, device: str = "cpu") -> Recogniser:
+    """The recogniser of a name, loaded; it keeps what it heard in the last clips.
+
+    Args:
+        name: `pocketsphinx`, or `whisper:MODEL` with a folder or a model of the Hub.
+        device: Where Whisper runs.
+
+    Raises:
+        InputError: There is none of that name, or a package or file of it is missing.
+    """
+    kind, _, source = name.partition(":")
+    if name == "pocketsphinx":
+        _decoder()
+        return transcribe
+    if kind == "whisper" and source:
+        from evaluation.metrics.whisper import Whisper
+
+        return lru_cache(maxsize=8)(Whisper(source, device).transcribe)
+    raise InputError(f"There is no recogniser {name!r}; choose pocketsphinx or whisper:MODEL.")
+
+
 def word_errors(said: str, heard: str) -> tuple[int, int]:
     """Wrong words (substituted, dropped or added) and words said."""
     reference, hypothesis = spoken_words(said), spoken_words(heard)
@@ -49,32 +76,32 @@ def character_errors(said: str, heard: str) -> tuple[int, int]:
     return aligned.substitutions + aligned.deletions + aligned.insertions, len(reference)
 
 
-def _texts(reference: Clip, degraded: Clip) -> tuple[str, str]:
+def _texts(reference: Clip, degraded: Clip, recogniser: Recogniser) -> tuple[str, str]:
     """What was said and what is heard; without a transcript, what is heard in the reference counts as said."""
     said = reference.transcript
     if said is None:
         print(f"{reference.item} has no .txt beside it: its own recognised words stand in", file=sys.stderr)
-        said = transcribe(reference)
+        said = recogniser(reference)
     if not spoken_words(said):
         raise InputError(f"No words are known for {reference.item}; put a .txt file with its text beside it.")
-    return said, transcribe(degraded)
+    return said, recogniser(degraded)
 
 
-def wer(reference: Clip, degraded: Clip) -> float:
+def wer(reference: Clip, degraded: Clip, recogniser: Recogniser = transcribe) -> float:
     """Word error rate of what is heard in `degraded`; 0 is perfect, above 1 means more wrong words than words said.
 
     Raises:
         InputError: Nothing is known to be said.
     """
-    wrong, said = word_errors(*_texts(reference, degraded))
+    wrong, said = word_errors(*_texts(reference, degraded, recogniser))
     return wrong / said
 
 
-def cer(reference: Clip, degraded: Clip) -> float:
+def cer(reference: Clip, degraded: Clip, recogniser: Recogniser = transcribe) -> float:
     """Character error rate of what is heard in `degraded`.
 
     Raises:
         InputError: Nothing is known to be said.
     """
-    wrong, said = character_errors(*_texts(reference, degraded))
+    wrong, said = character_errors(*_texts(reference, degraded, recogniser))
     return wrong / said

@@ -52,15 +52,16 @@ def mel_filters(sample_rate: int, window: int, bands: int) -> np.ndarray:
     return np.maximum(0.0, np.minimum(rising, falling))
 
 
+def log_mel_frames(samples: np.ndarray, sample_rate: int, window: int, hop: int, bands: int) -> np.ndarray:
+    """Natural logarithm of mel amplitudes `[N, bands]`; windows and hops in samples."""
+    return np.log(np.maximum(_magnitudes(samples, window, hop) @ mel_filters(sample_rate, window, bands), _FLOOR))
+
+
 def mel_distance(reference: Clip, degraded: Clip) -> float:
     """Mean absolute difference of log-mel amplitudes: 80 bands, 64 ms windows, 16 ms hop; natural logarithm."""
     rate = reference.sample_rate
     window, hop = round(0.064 * rate), round(0.016 * rate)
-    filters = mel_filters(rate, window, 80)
-    clean, noisy = (
-        np.log(np.maximum(_magnitudes(samples, window, hop) @ filters, _FLOOR))
-        for samples in _pair(reference, degraded)
-    )
+    clean, noisy = (log_mel_frames(samples, rate, window, hop, 80) for samples in _pair(reference, degraded))
     return float(np.abs(clean - noisy).mean())
 
 

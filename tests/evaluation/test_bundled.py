@@ -7,7 +7,7 @@ import pytest
 
 from calm_core.training.corpus_text import match_key
 from evaluation.__main__ import main
-from evaluation.bundled import cloning, intelligibility
+from evaluation.bundled import cloning, engine, intelligibility
 from evaluation.bundled.sentences import Sentence, read_sentences
 from evaluation.bundled.sources import corpus_speakers, first_seconds, read_aloud
 from evaluation.clips import make_clip
@@ -91,6 +91,38 @@ def test_the_summary_pools_words_by_system_and_voice() -> None:
     assert table["source", "all"]["wer"] == pytest.approx(25.0)
     assert table["source", "rms"]["cer"] == pytest.approx(40.0)
     assert table["source", "all"]["wer_low"] == pytest.approx(10.0)
+    assert "similarity" not in table["source", "all"] and "frame_ms" not in table["source", "all"]
+
+
+def test_the_summary_has_the_speed_of_models_and_the_similarity_of_all_but_the_source() -> None:
+    rows = [
+        intelligibility.Heard("source", "slt", "", "", (1, 10), (2, 40)),
+        intelligibility.Heard("codec", "slt", "", "", (1, 10), (2, 40), 0.9),
+        *(
+            intelligibility.Heard("model", "slt", "", "", (1, 10), (2, 40), 0.8, engine.Speed(factor, 80 / factor))
+            for factor in (2.0, 4.0, 100.0)
+        ),
+    ]
+    table = {row["system"]: row for row in intelligibility.summarise(rows) if row["voice"] == "all"}
+    figures = {
+        system: [row[key] for key in ("similarity", "real_time_factor", "frame_ms")] for system, row in table.items()
+    }
+    assert figures["source"] == [None, None, None] and figures["codec"] == [pytest.approx(0.9), None, None]
+    assert figures["model"] == [pytest.approx(0.8), 4.0, 20.0]  # medians: one clip was lucky
+
+
+def test_every_model_is_measured_with_every_value() -> None:
+    assert engine.variants(["calm-tts-en"]) == [engine.Variant("model", "calm-tts-en")]
+    pair = engine.variants(["calm-tts-en", "runs/student"], [], [4], [1.0, 1.5])
+    assert [variant.label for variant in pair] == [
+        "calm-tts-en, steps 4, cfg 1", "calm-tts-en, steps 4, cfg 1.5", "student, steps 4, cfg 1",
+        "student, steps 4, cfg 1.5",
+    ]  # fmt: skip
+    assert pair[3] == engine.Variant("student, steps 4, cfg 1.5", "runs/student", None, 4, 1.5)
+    assert [variant.label for variant in engine.variants(["a/x", "b/x"])] == ["a/x", "b/x"]
+    with pytest.raises(InputError, match="asked for twice"):
+        engine.variants(["x"], [0.5, 0.5])
+    assert intelligibility.folder_name("runs/student, cfg 1.5") == "runs-student-cfg-1.5"
 
 
 def test_a_clip_counts_as_recognised_when_its_own_speaker_is_nearest() -> None:
@@ -129,10 +161,15 @@ def test_real_speakers_are_told_apart(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.flite
 @pytest.mark.bundled
 def test_the_bundled_models_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bundled", "intelligibility", "--limit", "2", "--processes", "1", "--json"]) == 0
+    arguments = ["--limit", "2", "--processes", "1", "--cfg", "1", "1.5", "--similarity", "--json"]
+    assert main(["bundled", "intelligibility", *arguments]) == 0
     rows = {row["system"]: row for row in json.loads(capsys.readouterr().out)["rows"] if row["voice"] == "all"}
-    assert list(rows) == ["source", "codec", "model"]
+    models = ["calm-tts-en, cfg 1", "calm-tts-en, cfg 1.5"]
+    assert list(rows) == ["source", "codec", *models]
     assert all(row["sentences"] == 2 for row in rows.values())
+    for row in (rows[name] for name in models):
+        assert row["similarity"] > 0.6
+        assert row["real_time_factor"] * row["frame_ms"] == pytest.approx(80, rel=0.2)  # ms of sound in a frame
     assert main(["bundled", "cloning", "--systems", "model", "--speakers", "2", "--per-speaker", "1", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row["clips"] == 2 and row["cosine"] > 0.3
@@ -154,7 +191,8 @@ def test_the_bundled_models_are_measured(capsys: pytest.CaptureFixture[str]) -> 
         (["cloning", "--speakers", "1", "--systems", "real"], "between 2 and 20"),
         (["cloning", "--per-speaker", "0"], "--per-speaker"),
         (["cloning", "--model", "nowhere"], "no model 'nowhere'"),
-        (["intelligibility", "--model", "nowhere"], "no model 'nowhere'"),
+        (["intelligibility", "--models", "nowhere", "calm-tts-en"], "no model 'nowhere'"),
+        (["intelligibility", "--models", "calm-tts-en", "calm-tts-en"], "asked for twice"),
         (["codec", "--codec", "nowhere"], "no model 'nowhere'"),
     ],
 )

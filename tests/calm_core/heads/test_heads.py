@@ -4,6 +4,7 @@ import torch
 from calm_core.heads import HEADS, draw_noise
 from calm_core.heads.drifting import drift
 from calm_core.heads.lsd import LSDHead
+from calm_core.nn.packed import pack
 from tests.calm_core.tiny import randomise
 
 
@@ -52,6 +53,31 @@ def test_a_batch_draws_what_its_rows_draw(kind: str, clamp: float | None) -> Non
     together = head.sample(z, [generator(s) for s in range(3)], 0.7, 2, clamp)
     alone = torch.cat([head.sample(z[s : s + 1], [generator(s)], 0.7, 2, clamp) for s in range(3)])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, head in HEADS.items() if head.num_times])
+@pytest.mark.parametrize("rows", [1, 5, 20])
+def test_times_known_before_are_evaluated_as_they_are_one_by_one(kind: str, rows: int) -> None:
+    head = HEADS[kind](6, 10, 16, 2).requires_grad_(False)
+    randomise(head)
+    z, x = torch.randn(rows, 10), torch.randn(rows, 6)
+    times = [(0.1 * i, 0.05 + 0.1 * i)[: head.num_times] for i in range(14)]
+    found = [evaluate(x) for evaluate in head.net.evaluations(z, times)]
+    expected = [head.net(z, tuple(torch.full((1, 1), t) for t in at), x) for at in times]
+    torch.testing.assert_close(torch.stack(found), torch.stack(expected))
+
+
+@pytest.mark.parametrize("kind", [kind for kind, head in HEADS.items() if head.num_times])
+@pytest.mark.parametrize("rounded", [False, True])
+def test_a_packed_head_draws_the_same_bits_alone_and_in_company(kind: str, rounded: bool) -> None:
+    head = HEADS[kind](32, 64, 64, 2).requires_grad_(False)
+    randomise(head)
+    head.drop_training_parts()
+    pack(head, rounded)
+    z = torch.randn(5, 64)
+    together = head.sample(z, [generator(s) for s in range(5)], 0.7, 4)
+    alone = [head.sample(z[s : s + 1], [generator(s)], 0.7, 4) for s in range(5)]
+    assert torch.equal(together, torch.cat(alone))
 
 
 def test_temperature_is_the_variance_and_the_clamp_truncates() -> None:

@@ -1,3 +1,5 @@
+from typing import Literal
+
 import pytest
 import torch
 from torch import nn
@@ -14,6 +16,7 @@ from calm_core.nn.packed import (
     packed_bytes,
 )
 from calm_core.nn.seanet_rows import RowDecoder
+from calm_core.nn.transformer import Transformer
 from calm_core.state import clone
 from tests.calm_core.nn.test_streaming_layers import decoder
 from tests.calm_core.tiny import randomise
@@ -69,6 +72,24 @@ def test_pack_replaces_large_layers_only_and_counts_their_memory() -> None:
     assert isinstance(model[0], PackedLinear) and isinstance(inner[0], FixedLinear)
     assert packed_bytes(model) == 4 * (100 * 100 + 100 * 50)
     torch.testing.assert_close(model[0](x), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["layer", "rms"])
+@pytest.mark.parametrize("gating", ["none", "silu"])
+def test_a_packed_transformer_equals_the_plain_one_and_a_row_has_the_same_bits_in_company(
+    norm: Literal["layer", "rms"], gating: Literal["none", "silu"]
+) -> None:
+    torch.manual_seed(0)
+    model = Transformer(64, 4, 2, 96, num_kv_heads=2, norm=norm, gating=gating).eval().requires_grad_(False)
+    randomise(model)
+    x = torch.randn(4, 3, 64)
+    expected = model(x)
+    pack(model)
+    torch.testing.assert_close(model(x), expected, atol=1e-5, rtol=1e-5)
+    alone, together = ([model.init_state(1, 4) for _ in x] for _ in range(2))
+    for step in x.split(1, dim=1):
+        each = [model(row[None], [state]) for row, state in zip(step, alone, strict=True)]
+        assert torch.equal(model(step, together), torch.cat(each))
 
 
 def test_the_row_decoder_equals_the_decoder_whole_in_pieces_and_in_company() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from calm_core.nn.conv import CausalConv1d, CausalConvTranspose1d
 from calm_core.nn.seanet import ResidualUnit, SEANetDecoder, SEANetEncoder
-from calm_core.nn.transformer import Transformer
+from calm_core.nn.transformer import Transformer, TransformerLayer
 from calm_core.state import State, clone
 from tests.calm_core.tiny import randomise, seanet
 
@@ -92,6 +92,8 @@ TRANSFORMERS = {
     "one key head, narrow": {"num_kv_heads": 1, "attn_dim": 24, "num_heads": 3},
     "context": {"context": 4, "layer_scale": 0.1},
     "context and groups": {"context": 3, "num_kv_heads": 2},
+    "Llama": {"num_kv_heads": 2, "norm": "rms", "gating": "silu"},
+    "gated, context": {"context": 4, "gating": "silu", "layer_scale": 0.1},
 }
 
 
@@ -146,6 +148,16 @@ def test_transformer_rows_at_different_places_share_a_step(name: str) -> None:
         outputs = layer(inputs, states)
         expected = torch.stack([whole[row, start + step : start + step + 1] for row, start in enumerate(starts)])
         torch.testing.assert_close(outputs, expected, atol=2e-6, rtol=1e-5)
+
+
+def test_the_gated_feed_forward_is_the_published_formula() -> None:
+    # SwiGLU (Shazeer 2020, equation 6): W2 (silu(W1 x) * W3 x), behind x / sqrt(mean(x^2) + eps).
+    layer = TransformerLayer(2, 1, 1, norm="rms", gating="silu", norm_eps=0.5).requires_grad_(False)
+    layer.linear1.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
+    layer.linear2.weight.copy_(torch.tensor([[1.0], [10.0]]))
+    # x = (3, 4): mean square 12.5, with eps 13 -> (0.83205, 1.10940); gate silu(0.83205) = 0.57976 times 2.21880.
+    y = layer.feed_forward(torch.tensor([[[3.0, 4.0]]]))
+    torch.testing.assert_close(y, torch.tensor([[[4.28638, 16.86378]]]), atol=1e-4, rtol=0)
 
 
 def test_context_limits_how_far_a_step_looks_back() -> None:

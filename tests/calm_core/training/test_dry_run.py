@@ -96,7 +96,7 @@ def test_a_dry_run_of_a_codec(corpus: Path, tmp_path: Path, capsys: pytest.Captu
         ("corpus=/nowhere", "calm synthesize"),
         ("codec=/nowhere.safetensors", "train it first"),
         ("model.codec.latent_dim=4", "does not fit the recipe"),
-        ("start_from=/nowhere.safetensors", "to start from"),
+        ("start_from=/nowhere.safetensors", "correct the recipe's start_from"),
         ("schedule.accumulate=3", "4, which does not fall into 3 equal parts"),
         ("schedule.decay=linear", "schedule.decay"),
     ],
