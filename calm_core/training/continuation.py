@@ -80,7 +80,7 @@ class ContinuationTrainer(LossTrainer):
         self.training, self.valid = (
             Passages(
                 recipe.latents / f"{split}.safetensors", recipe.model.text, tokenizer, model.codec.frame_rate,
-                recipe.seconds, recipe.text_dropout,
+                recipe.seconds, recipe.text_dropout, recipe.on_corrupt,
             )
             for split in ("train", "valid")
         )  # fmt: skip

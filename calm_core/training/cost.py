@@ -94,7 +94,7 @@ def trace(build: Callable[[], Callable[[], Tensor]]) -> Cost:
 def clock(device: torch.device) -> float:
     """Seconds, for differences: of this process alone on a CPU, so that other work on the machine weighs less.
 
-    Processor seconds are divided by the threads; on an accelerator the clock on the wall counts, after its work is done.
+    Processor seconds are divided by the threads; on an accelerator the wall's clock counts, after its work is done.
     """
     if device.type == "cpu":
         return time.process_time() / torch.get_num_threads()

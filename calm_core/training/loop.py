@@ -20,7 +20,7 @@ from calm_core.errors import InputError
 from calm_core.training import checkpoint
 from calm_core.training.guard import LossGuard, fault, first_not_finite
 from calm_core.training.progress import Curves, Progress
-from calm_core.training.recipes import read_recipe
+from calm_core.training.recipes import CodecRecipe, read_recipe
 from calm_core.training.schedule import learning_rate, step_generator
 from calm_core.training.trainer import Trainer
 
@@ -218,15 +218,21 @@ def train_recipe(path: Path, overrides: list[str], resume: bool) -> dict[str, fl
     Raises:
         InputError: The recipe is wrong or needs what is not there, before any work; and what `run` raises.
     """
-    from accelerate import Accelerator
+    from accelerate import Accelerator, DistributedDataParallelKwargs
 
     from calm_core.training.check import check
 
     recipe = read_recipe(path, overrides)
     check(recipe)
-    accelerator = Accelerator(mixed_precision="bf16" if recipe.schedule.bf16 else "no")
-    if accelerator.distributed_type.value == "FSDP" and not accelerator.is_fsdp2:
-        raise InputError("Training is cut over devices with the second FSDP; give accelerate fsdp_version: 2.")
+    codec = isinstance(recipe, CodecRecipe)
+    # A share in which every condition is dropped leaves weights without a gradient.
+    wrapping = DistributedDataParallelKwargs(find_unused_parameters=not codec)
+    accelerator = Accelerator(mixed_precision="bf16" if recipe.schedule.bf16 else "no", kwargs_handlers=[wrapping])
+    if accelerator.distributed_type.value == "FSDP" and (codec or not accelerator.is_fsdp2):
+        way_out = "train it with DDP" if codec else "give accelerate fsdp_version: 2"
+        raise InputError(
+            f"FSDP's first version, and FSDP for codecs with their two optimizers, are not used; {way_out}."
+        )
     module, _, name = TRAINERS[recipe.kind].partition(":")
     trainer = getattr(importlib.import_module(module), name)(recipe, accelerator)
     return run(trainer, accelerator, resume)

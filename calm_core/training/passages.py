@@ -14,6 +14,7 @@ from calm_core.config import TextStreamConfig
 from calm_core.errors import InputError
 from calm_core.text_stream import lay_out
 from calm_core.training.data import Corpus
+from calm_core.training.faults import OnCorrupt
 from calm_core.training.latent_shards import open_latents
 
 # A share of the pieces begins where its passage begins, so that the model also learns to start from nothing.
@@ -50,12 +51,13 @@ class Passages:
     """Passages of one split.
 
     Args:
-        path: A file written by `latents.encode_corpus`, with latents or codes.
+        path: A file written by `latents.encode_corpus`, with latents or codes, or the one that shards stand for.
         text: The text stream, or None for a model without one.
         tokenizer: Of the text.
         frame_rate: Frames a second.
         seconds: Length of a piece.
         text_dropout: Share of the pieces that begin with hidden text.
+        on_corrupt: What a damaged shard of latents leads to.
     """
 
     def __init__(
@@ -66,8 +68,9 @@ class Passages:
         frame_rate: float,
         seconds: float,
         text_dropout: float,
+        on_corrupt: OnCorrupt = "stop",
     ):
-        self.frames, self.rows = open_latents(path)
+        self.frames, self.rows = open_latents(path, on_corrupt)
         self.count = round(seconds * frame_rate)
         self.lengths = torch.tensor([min(self.count, self.frames[row["id"]].shape[0]) for row in self.rows])
         self.delay = 0 if text is None else text.delay

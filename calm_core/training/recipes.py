@@ -145,6 +145,7 @@ class ContinuationRecipe(Strict):
     backbone_learning_rate: float | None = Field(
         None, gt=0, description="of the backbone and the text, which start from a text LM; as all others when None"
     )
+    on_corrupt: Literal["stop", "skip"] = Field("stop", description="as for `kind: tts`")
     start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
 
 

@@ -1,6 +1,8 @@
 """The common trainer and its loop: accumulation, order, schedules, and runs that go wrong."""
 
 import json
+import os
+import pty
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from calm_core.errors import InputError
 from calm_core.training import checkpoint
 from calm_core.training.guard import LossGuard
 from calm_core.training.loop import run
-from calm_core.training.progress import duration
+from calm_core.training.progress import Progress, duration
 from calm_core.training.recipes import Schedule
 from calm_core.training.schedule import BucketedOrder, count_shares, learning_rate, step_generator
 from calm_core.training.trainer import LossTrainer
@@ -83,20 +85,17 @@ def test_the_gradient_is_clipped_and_weights_alone_decay(tmp_path: Path) -> None
 
 
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
-    straight, first, second = (FitTrainer(tmp_path / n) for n in ("a", "b", "b"))
+    straight = FitTrainer(tmp_path / "a", final_learning_rate=0.1)
     run(straight, straight.accelerator, resume=False)
-    first.schedule = first.schedule.model_copy(update={"steps": 3, "final_learning_rate": 0.1})
-    straight_flat, second_flat = FitTrainer(tmp_path / "c"), second
-    for trainer in (straight_flat, second_flat):
-        trainer.schedule = trainer.schedule.model_copy(update={"final_learning_rate": 0.1})
-    run(straight_flat, straight_flat.accelerator, resume=False)
-    run(first, first.accelerator, resume=False)
-    run(second_flat, second_flat.accelerator, resume=True)
-    assert all(torch.equal(a, b) for a, b in zip(weights(straight_flat), weights(second_flat), strict=True))
-    assert not all(torch.equal(a, b) for a, b in zip(weights(straight), weights(second_flat), strict=True))
-    lines = [(tmp_path / name / "curves.csv").read_text().splitlines() for name in ("c", "b")]
+    half = FitTrainer(tmp_path / "b", final_learning_rate=0.1, steps=3)
+    run(half, half.accelerator, resume=False)
+    resumed = FitTrainer(tmp_path / "b", final_learning_rate=0.1)
+    run(resumed, resumed.accelerator, resume=True)
+    assert all(torch.equal(a, b) for a, b in zip(weights(straight), weights(resumed), strict=True))
+    lines = [(tmp_path / name / "curves.csv").read_text().splitlines() for name in ("a", "b")]
     losses = [[line for line in each if ",square," in line] for each in lines]
     assert losses[0] == losses[1] and len(losses[0]) == 6
+    assert (tmp_path / "b" / "exported").read_text() == "6"
 
 
 def test_checkpoints_of_the_first_trainer_still_load(tmp_path: Path) -> None:
@@ -183,3 +182,29 @@ def test_shares_must_divide() -> None:
 
 def test_times_are_told_in_two_units() -> None:
     assert [duration(s) for s in (7.4, 61, 7322)] == ["7 s", "1 min 01 s", "2 h 02 min"]
+
+
+def test_a_terminal_sees_a_bar_and_a_file_sees_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def use(shown: bool = True) -> None:
+        progress = Progress(10, 4, shown)
+        progress.advance()
+        assert progress.report(5, {"flow": 0.5}) > 0
+        progress.note("a [note]")
+        progress.close()
+
+    use()
+    said = capsys.readouterr().err
+    assert "step 5/10 flow 0.5 | " in said and "left" in said and "a [note]" in said
+    use(shown=False)
+    assert capsys.readouterr().err == ""
+    terminal, end = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with os.fdopen(end, "w", encoding="utf-8") as stderr:
+        monkeypatch.setattr("sys.stderr", stderr)
+        use()
+        shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert "5/10" in shown and "steps/s" in shown and "a [note]" in shown and "step 5/10" not in shown
