@@ -15,10 +15,10 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 LAYERS = (
     ("errors", "config", "types", "state", "audio", "sound_files", "text"),
     ("nn",),
-    ("codecs", "conditioners", "heads", "backbone", "short_context"),
-    ("model", "weights", "hub"),
+    ("codecs", "conditioners", "heads", "backbone", "short_context", "text_stream"),
+    ("model", "audio_lm", "weights", "hub"),
     ("voices",),
-    ("generate",),
+    ("generate", "continuation"),
     ("scheduler", "catalogue"),
     ("tasks", "training"),
     ("cli", "__main__"),
