@@ -27,8 +27,9 @@ LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
 STRANGERS = ("codecs", "conditioners", "heads")  # never import each other
 # What evaluation may take of calm_core beside the public package itself, and from where.
 PUBLIC = {"calm_core", "calm_core.errors", "calm_core.text", "calm_core.audio"}
-# The sampler benchmark times parts of models that no task offers at the paper's sizes.
+# The sampler benchmark times parts of models that no task offers at the paper's sizes; that of training, whole steps.
 TIMED = {"calm_core.backbone", "calm_core.config", "calm_core.heads", "calm_core.nn.packed"}
+TIMED |= {"calm_core.training.measure"}
 STATISTICIANS = ("board", "arena")  # the parts of the app that compute results of votes
 CORPUS = {"calm_core.training.speakers", "calm_core.training.synthesize"}
 
