@@ -104,22 +104,18 @@ class Bench:
     def __init__(self, task: Task, clock: Callable[[], float] = time.perf_counter, temperature: float = 0.8):
         import torch
 
-        from calm_core.nn.packed import pack
-
-        torch.manual_seed(SEED)  # of the weights
         self._task = task
         self._clock = clock
         self._temperature = temperature
         self._draws = torch.Generator().manual_seed(SEED)
-        self._backbone = _backbone(task.backbone, task.latent_dim)
+        self._backbone = self._transformer(task.backbone)
         self._state = self._filled(self._backbone.transformer, task.context)
-        self._text = None
+        self._text: Any = None
         if task.text:
-            self._text = torch.nn.Sequential(torch.nn.Linear(task.backbone.width, task.text, bias=False))
-            pack(self._text, rounded=True)
-        self._short = None
+            self._text = self._made(lambda: torch.nn.Sequential(torch.nn.Linear(task.backbone.width, task.text)))
+        self._short: Any = None
         if task.short is not None:
-            self._short = _backbone(task.short, task.latent_dim)
+            self._short = self._transformer(task.short)
             self._short_state = self._filled(self._short.transformer, task.short_frames - 1)
         self.parameters: dict[str, int] = {}
         self._networks: dict[int, nn.Module] = {}
@@ -149,8 +145,7 @@ class Bench:
 
     def _sampler(self, system: System) -> Callable[[Tensor], Tensor]:
         from calm_core.config import DelayConfig, HeadConfig, RQTransformerConfig
-        from calm_core.heads import Head, build_head
-        from calm_core.nn.packed import pack
+        from calm_core.heads import build_head
 
         task, width = self._task, self._task.backbone.width
         if system.levels:
@@ -160,23 +155,60 @@ class Bench:
                     kind="rq_transformer", d_model=task.rq.width, num_heads=task.rq.heads, num_layers=task.rq.layers,
                     dim_feedforward=task.rq.feedforward, shared_from=task.shared_from,
                 )  # fmt: skip
-            codes = build_head(config, width, levels=system.levels, codebook_size=task.codes)
-            self.parameters[system.name] = sum(p.numel() for p in codes.parameters())
-            pack(codes.requires_grad_(False), rounded=True)
+            codes = self._made(
+                lambda: self._counted(system, build_head(config, width, levels=system.levels, codebook_size=task.codes))
+            )
             return lambda z: codes.sample(z, self._draws, self._temperature)
         config = HeadConfig.model_validate({"kind": system.kind, "channels": task.mlp.width, "depth": task.mlp.layers})
-        head = build_head(config, width, latent_dim=task.latent_dim)
-        assert isinstance(head, Head)
-        head.drop_training_parts()
-        self.parameters[system.name] = sum(p.numel() for p in head.parameters())
-        if head.net.num_times in self._networks:  # the systems differ in how they walk, not in the network
-            head.net = self._networks[head.net.num_times]  # type: ignore[assignment]
-        else:
-            for parameter in head.requires_grad_(False).parameters():
-                parameter.normal_(0.0, 0.02)  # training starts with gates of 0, which would hide what a block does
-            pack(head, rounded=True)
-            self._networks[head.net.num_times] = head.net
-        return lambda z: head.sample(z, self._draws, self._temperature, system.steps)
+
+        def without_training_parts() -> Any:
+            head = build_head(config, width, latent_dim=task.latent_dim)
+            head.drop_training_parts()
+            self._counted(system, head)
+            # The systems of a task differ in how they walk, not in the network.
+            head.net = self._networks.setdefault(head.net.num_times, head.net)  # type: ignore[assignment]
+            return head
+
+        latents = self._made(without_training_parts)
+        return lambda z: latents.sample(z, self._draws, self._temperature, system.steps)
+
+    def _counted(self, system: System, module: nn.Module) -> nn.Module:
+        self.parameters[system.name] = sum(p.numel() for p in module.parameters())
+        return module
+
+    def _transformer(self, sizes: Sizes) -> Any:
+        from calm_core.backbone import Backbone
+        from calm_core.config import BackboneConfig
+
+        config = BackboneConfig(
+            d_model=sizes.width, num_heads=sizes.heads, num_layers=sizes.layers, dim_feedforward=sizes.feedforward
+        )
+        return self._made(lambda: Backbone(config, self._task.latent_dim))
+
+    def _made(self, build: Callable[[], nn.Module]) -> Any:
+        """A module with random weights, packed one by one, so that only one of them is ever there in 32 bits."""
+        import torch
+
+        from calm_core.nn.packed import linear
+
+        def drawn(like: Tensor) -> Tensor:
+            return torch.empty(like.shape).uniform_(-0.03, 0.03, generator=self._draws)
+
+        with torch.device("meta"):
+            module = build().requires_grad_(False)
+        for part in list(module.modules()):
+            for key, child in list(part.named_children()):
+                if isinstance(child, torch.nn.Linear):
+                    bias = None if child.bias is None else drawn(child.bias)
+                    setattr(part, key, linear(drawn(child.weight), bias, rounded=True))
+        for part in module.modules():
+            for key, parameter in list(part.named_parameters(recurse=False)):
+                if parameter.is_meta:
+                    setattr(part, key, torch.nn.Parameter(drawn(parameter), requires_grad=False))
+            for key, buffer in list(part.named_buffers(recurse=False)):
+                if buffer.is_meta:
+                    setattr(part, key, drawn(buffer))
+        return module
 
     def _filled(self, transformer: Any, frames: int) -> dict[str, Any]:
         """A state behind `frames` frames of noise."""
@@ -189,23 +221,3 @@ class Bench:
     @staticmethod
     def _rewind(state: dict[str, Any], frames: int) -> None:
         state["offset"] = state["offset"] * 0 + frames
-
-
-def _backbone(sizes: Sizes, latent_dim: int) -> Any:
-    """A packed backbone, made layer by layer, so that only one of them is ever there in 32 bits."""
-    from calm_core.backbone import Backbone
-    from calm_core.config import BackboneConfig
-    from calm_core.nn.packed import pack
-
-    whole: Any = None
-    for _ in range(sizes.layers):
-        config = BackboneConfig(
-            d_model=sizes.width, num_heads=sizes.heads, num_layers=1, dim_feedforward=sizes.feedforward
-        )
-        one = Backbone(config, latent_dim).requires_grad_(False)
-        pack(one, rounded=True)
-        if whole is None:
-            whole = one
-        else:
-            whole.transformer.layers.append(one.transformer.layers[0])
-    return whole

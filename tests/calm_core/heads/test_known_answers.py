@@ -50,7 +50,7 @@ def trained(kind: str) -> Head:
     optimizer = torch.optim.Adam(head.parameters(), 3e-3)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, STEPS)
     for step in range(STEPS):
-        which = torch.randint(0, 4, (384,), generator=draws)
+        which = torch.randint(0, 4, (320,), generator=draws)
         head.at_step(step, STEPS)
         optimizer.zero_grad()
         head.loss(torch.eye(4)[which], four_distributions(which, draws), draws).total.backward()
@@ -87,7 +87,7 @@ def test_a_short_training_finds_the_clouds_of_each_condition(kind: str, steps: i
 def test_a_short_training_finds_mean_and_covariance_of_each_condition(kind: str, steps: int, bound: float) -> None:
     """Between the two conditions the means lie 1.2 apart and the covariances 0.6."""
     for condition in range(2):
-        samples = trained(kind).sample(torch.eye(4)[2 + condition].expand(4000, -1), generator(1), 1.0, steps)
+        samples = trained(kind).sample(torch.eye(4)[2 + condition].expand(2000, -1), generator(1), 1.0, steps)
         assert (samples.mean(0) - MEANS[condition]).abs().max() < bound
         assert (samples.T.cov() - COVARIANCES[condition]).abs().max() < bound
 
