@@ -135,9 +135,7 @@ def speak(text: str, speaker: Speaker, target_lufs: float = -23.0) -> np.ndarray
     return speak_timed(text, speaker, target_lufs)[0]
 
 
-def speak_timed(
-    text: str, speaker: Speaker, target_lufs: float = -23.0
-) -> tuple[np.ndarray, list[tuple[str, float]]]:
+def speak_timed(text: str, speaker: Speaker, target_lufs: float = -23.0) -> tuple[np.ndarray, list[tuple[str, float]]]:
     """The same, and the phones with their ends in seconds."""
     samples, phones = read_with_flite(text, speaker.base)
     if not speaker.is_original:

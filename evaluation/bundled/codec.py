@@ -18,7 +18,7 @@ from evaluation.metrics import find_metric
 NAMES = ("pesq", "stoi", "estoi", "visqol", "si_snr", "mel_distance", "log_spectral_distance", "speaker_similarity")
 ORIGINAL = "original"
 ABX_SPEAKERS = 4
-"""Held-out speakers who read every sentence for ABX, which needs the same triphones from one speaker and from several."""
+"""Held-out speakers who read every sentence for ABX: it needs the same triphones from one speaker and from several."""
 
 
 @dataclass(frozen=True)

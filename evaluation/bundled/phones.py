@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from calm_core.training.speakers import Speaker
-
 from evaluation.bundled.engine import progress
 from evaluation.bundled.sentences import Sentence
 from evaluation.bundled.sources import read_aloud_timed
