@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
@@ -16,9 +14,8 @@ from app.encoding import MEDIA_TYPES
 from app.errors import UserError
 from app.responses import encoded_response, marked_headers, while_connected
 from app.services import Services
+from app.uploads import received
 from app.voices import SAVED_PREFIX
-
-UPLOAD_BLOCK = 1 << 20
 
 
 class VoiceChoice(BaseModel):
@@ -79,7 +76,7 @@ def api_routes(services: Services) -> APIRouter:
     ) -> dict[str, Any]:
         """Keep a recording as a voice; use the returned id as `voice`. Whoever knows the id may use it."""
         visitor = f"api:{request.client.host if request.client else ''}"
-        path = await _received(file, settings.max_upload_mb)
+        path = await received(file, settings.max_upload_mb)
         try:
             voice = await asyncio.to_thread(
                 services.voices.save, name, path, consent=consent, visitor=visitor, source="api"
@@ -152,19 +149,3 @@ def _check_format(body: SpeechBody) -> None:
         raise UserError("Only the stream format 'audio' is offered.", param="stream_format")
     if body.instructions:
         raise UserError("These models take no instructions; leave the field out.", param="instructions")
-
-
-async def _received(file: UploadFile, max_mb: float) -> Path:
-    """Copy an upload to a temporary file, up to the limit."""
-    size = 0
-    with tempfile.NamedTemporaryFile(suffix=Path(file.filename or "").suffix[:8], delete=False) as target:
-        path = Path(target.name)
-        while block := await file.read(UPLOAD_BLOCK):
-            size += len(block)
-            if size > max_mb * 1e6:
-                break
-            target.write(block)
-    if size > max_mb * 1e6:
-        path.unlink(missing_ok=True)
-        raise UserError(f"The upload is larger than {max_mb:g} MB.", status=413, code="too_large", param="file")
-    return path

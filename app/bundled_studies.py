@@ -1,49 +1,109 @@
-"""Render the sounds of the bundled studies: `python -m app.bundled_studies [--model ID] [--codec ID]`.
+"""Render the sounds of the bundled studies: `python -m app.bundled_studies [--only STUDY] [--model ID] [--codec ID]`.
 
-Each study lies in a folder with its `study.yaml`; every prompt is read by flite (the source voices), sent through the
-codec, and spoken by the model at the temperatures that the systems' names end in. Needs Debian's flite.
+Each study lies in a folder with its `study.yaml`; every prompt is read by flite (the source voices), and made by each
+system after its name: `codec`, `model-TEMPERATURE` (the text, spoken by the speech model) or
+`FAMILY-continuation-TEMPERATURE` (the model FAMILY-continuation-en goes on from the beginning of flite's reading).
+Needs Debian's flite.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 
+from app.continuation import PROMPT_SECONDS
 from app.encoding import SYNTHETIC_NOTE, to_int16
 from app.errors import UserError
-from app.settings import ASSETS, load_settings
+from app.settings import ASSETS, Settings, load_settings
 from app.studies.create import check_source, study_folders
 from app.studies.schema import Prompt, Study, read_study
 
 FOLDER = ASSETS / "studies"
 SOURCE, CODEC, MODEL = "source", "codec", "model-"
+CONTINUATION = re.compile(r"(?P<family>[a-z]+-continuation)-(?P<temperature>[\d.]+)")
+CLIP_SECONDS = 15.0  # of continuations, prompt included
 _PEAK = 0.97
+_OPUS_LEVEL = 0.8  # some 60 kbit/s at 24 kHz: nothing of the voice is lost, and nobody judges the sound
+Made = tuple[str, np.ndarray, int]  # system, samples [T], rate in hertz
+
+
+class Models:
+    """The models that systems are made with, each loaded when it is first needed.
+
+    Args:
+        settings: the app's default model and codec.
+        continuations: folders or identifiers by family, where they are not the bundled ones.
+    """
+
+    def __init__(self, settings: Settings, continuations: dict[str, str] | None = None):
+        self._settings = settings
+        self._continuations = continuations or {}
+        self._loaded = cache(self._load)
+
+    def speech(self) -> Any:
+        """The speech model."""
+        return self._loaded(self._settings.default_model, "tts")
+
+    def codec(self) -> Any:
+        """The codec."""
+        return self._loaded(self._settings.default_codec, "codec")
+
+    def continuation(self, family: str) -> Any:
+        """The model of a family that continues speech."""
+        return self._loaded(self._continuations.get(family, f"{family}-en"), "speech_continuation")
+
+    @staticmethod
+    def _load(model: str, task: Any) -> Any:
+        import calm_core
+
+        return calm_core.load(model, task=task)
+
+    def missing(self, study: Study) -> list[str]:
+        """Models that continue speech, are needed by a study and are not there."""
+        families = [found["family"] for one in study.systems if (found := CONTINUATION.fullmatch(one.name))]
+        wanted = dict.fromkeys(self._continuations.get(family, f"{family}-en") for family in families)
+        return [
+            model
+            for model in wanted
+            if not Path(model).exists() and not (ASSETS / "checkpoints" / model / "model.safetensors").is_file()
+        ]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Render every study of the folder; 2 when the model, the codec, flite or a study cannot be used."""
+    """Render the studies of the folder; 2 when a model, the codec, flite or a study cannot be used."""
     parser = argparse.ArgumentParser(description="Render the sounds of the bundled studies.")
+    parser.add_argument("--only", help="name of the one study to render (default: all)")
     parser.add_argument("--model", help="default: the app's default model")
     parser.add_argument("--codec", help="default: the app's default codec")
+    parser.add_argument(
+        "--continuation", action="append", default=[], metavar="FAMILY=MODEL",
+        help="another model of a family, such as calm-continuation=runs/mine",
+    )  # fmt: skip
     parser.add_argument("--studies", type=Path, default=FOLDER, help="folder of studies (default: assets/studies)")
     options = parser.parse_args(arguments)
-    import calm_core
     from calm_core.errors import InputError
 
     try:
         settings = load_settings(default_model=options.model, default_codec=options.codec)
-        speech = calm_core.load(settings.default_model, task="tts")
-        codec = calm_core.load(settings.default_codec, task="codec")
+        models = Models(settings, dict(given.partition("=")[::2] for given in options.continuation))
         for folder in study_folders(options.studies):
-            seconds, size = render(folder, speech, codec)
+            if options.only not in (None, folder.name):
+                continue
+            if missing := models.missing(read_study(folder)):
+                print(f"{folder}: left out, for there is no model {missing[0]} yet")
+                continue
+            seconds, size = render(folder, models)
             _, batch = check_source(folder)
             print(f"{folder}: {len(batch.stimuli)} stimuli, {seconds:.0f} s of sound in {size / 1e6:.1f} MB")
     except UserError as error:
@@ -55,27 +115,27 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def render(folder: Path, speech: Any, codec: Any) -> tuple[float, int]:
+def render(folder: Path, models: Models) -> tuple[float, int]:
     """Make all sounds of one study; `audio` is replaced when all are made.
 
     Args:
         folder: With `study.yaml`.
-        speech: A loaded speech model whose voices have the names that prompts begin with.
-        codec: A loaded codec.
+        models: What the systems are made with; the speech model has voices with the names that prompts begin with.
 
     Returns:
         Seconds of sound and bytes on disk.
 
     Raises:
         UserError: The study is not in order.
-        InputError: The model does not know a voice, or cannot say a text.
+        InputError: A model is not there, does not know a voice, or cannot say a text.
     """
     study = read_study(folder)
     seconds, size = 0.0, 0
     with tempfile.TemporaryDirectory(dir=folder, prefix=".audio-") as part:
         for prompt in study.prompts:
-            for system, samples, rate in _renditions(study, prompt, speech, codec):
-                path = Path(part) / system / f"{prompt.name}.flac"
+            for system, samples, rate in _renditions(study, prompt, models):
+                name = study.path_of(next(one for one in study.systems if one.name == system), prompt)
+                path = Path(part) / Path(name).relative_to("audio")
                 path.parent.mkdir(exist_ok=True)
                 _write(path, samples, rate)
                 seconds += len(samples) / rate
@@ -86,44 +146,80 @@ def render(folder: Path, speech: Any, codec: Any) -> tuple[float, int]:
     return seconds, size
 
 
-def _renditions(study: Study, prompt: Prompt, speech: Any, codec: Any) -> list[tuple[str, np.ndarray, int]]:
-    """Samples `[T]` and rate of each system that plays a prompt."""
-    import torch
-
-    from calm_core import Audio
+def _renditions(study: Study, prompt: Prompt, models: Models) -> list[Made]:
+    """Each system that plays a prompt, no louder than can be written."""
     from calm_core.training.speakers import Speaker
-    from calm_core.training.synthesize import CORPUS_RATE, speak
+    from calm_core.training.synthesize import speak
 
     voice = prompt.name.split("-")[0]
     read = speak(prompt.text or "", Speaker(voice, voice)).astype(np.float32)
-    made = []
-    for system, one, _ in study.stimuli():
-        if one.name != prompt.name:
-            continue
-        if system.name == SOURCE:
-            samples, rate = read, CORPUS_RATE
-        elif system.name == CODEC:
-            decoded = codec.reconstruct(Audio(torch.from_numpy(read), CORPUS_RATE))
+    names = [system.name for system, one, _ in study.stimuli() if one.name == prompt.name]
+    # one seed a prompt: temperatures then differ in how far the same noise reaches
+    seed = int.from_bytes(hashlib.sha256(f"{study.slug}/{prompt.name}".encode()).digest()[:4])
+    if any(CONTINUATION.fullmatch(name) for name in names):
+        made = list(_continued(names, read, seed, models))
+        top = max(float(np.abs(samples).max(initial=0.0)) for _, samples, _ in made)
+        gain = min(1.0, _PEAK / top) if top else 1.0  # one for all, so that all begin alike
+        return [(name, samples * gain, rate) for name, samples, rate in made]
+    return [_limited(one) for one in _read_aloud(names, prompt, voice, read, seed, models)]
+
+
+def _read_aloud(
+    names: list[str], prompt: Prompt, voice: str, read: np.ndarray, seed: int, models: Models
+) -> Iterator[Made]:
+    """The text of a prompt: flite's reading, the same through the codec, and the model's own."""
+    import torch
+
+    from calm_core import Audio
+    from calm_core.training.synthesize import CORPUS_RATE
+
+    for name in names:
+        if name == SOURCE:
+            yield name, read, CORPUS_RATE
+        elif name == CODEC:
+            decoded = models.codec().reconstruct(Audio(torch.from_numpy(read), CORPUS_RATE))
             rate = decoded.sample_rate
-            samples = decoded.samples.numpy().reshape(-1)[: round(len(read) * rate / CORPUS_RATE)]
+            yield name, decoded.samples.numpy().reshape(-1)[: round(len(read) * rate / CORPUS_RATE)], rate
         else:
-            temperature = float(system.name.removeprefix(MODEL))
-            # one seed a prompt: temperatures then differ in how far the same noise reaches
-            seed = int.from_bytes(hashlib.sha256(f"{study.slug}/{prompt.name}".encode()).digest()[:4])
-            spoken = speech.generate(prompt.text, voice=voice, seed=seed, temperature=temperature)
-            samples, rate = spoken.samples.numpy().reshape(-1), spoken.sample_rate
-        made.append((system.name, samples, rate))
-    return made
+            temperature = float(name.removeprefix(MODEL))
+            spoken = models.speech().generate(prompt.text, voice=voice, seed=seed, temperature=temperature)
+            yield name, spoken.samples.numpy().reshape(-1), spoken.sample_rate
+
+
+def _continued(names: list[str], read: np.ndarray, seed: int, models: Models) -> Iterator[Made]:
+    """Flite's reading, and what models make of its beginning; all of one length and with the same first samples."""
+    import torch
+
+    from calm_core import Audio
+    from calm_core.training.synthesize import CORPUS_RATE
+
+    for name in names:
+        found = CONTINUATION.fullmatch(name)
+        if found is None:
+            yield name, read[: round(CLIP_SECONDS * CORPUS_RATE)], CORPUS_RATE
+            continue
+        model = models.continuation(found["family"])
+        head = int(PROMPT_SECONDS * model.frame_rate) / model.frame_rate  # whole frames: nothing is cut off its front
+        prompt = Audio(torch.from_numpy(read[: round(head * CORPUS_RATE)]), CORPUS_RATE)
+        made = model.generate(prompt, CLIP_SECONDS - head, seed=seed, temperature=float(found["temperature"]))
+        yield name, made.samples.numpy().reshape(-1), made.sample_rate
+
+
+def _limited(made: Made) -> Made:
+    name, samples, rate = made
+    top = float(np.abs(samples).max(initial=0.0))
+    return name, samples * min(1.0, _PEAK / top) if top else samples, rate
 
 
 def _write(path: Path, samples: np.ndarray, rate: int) -> None:
-    """FLAC with 16 bits, marked as synthetic; lossless, since the codec and not its packing is judged."""
-    top = float(np.abs(samples).max(initial=0.0))
+    """Marked as synthetic; FLAC where the sound is judged, Opus (`.ogg`) where what is said is."""
+    flac = path.suffix == ".flac"
     with soundfile.SoundFile(
-        path, "w", rate, 1, format="FLAC", subtype="PCM_16", compression_level=1.0
+        path, "w", rate, 1, format="FLAC" if flac else "OGG", subtype="PCM_16" if flac else "OPUS",
+        compression_level=1.0 if flac else _OPUS_LEVEL,
     ) as file:  # fmt: skip
         file.comment = SYNTHETIC_NOTE
-        file.write(to_int16(samples * min(1.0, _PEAK / top) if top else samples))
+        file.write(to_int16(samples))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 
 from app.clips import FORMATS
+from app.continuation import sheet
 from app.errors import UserError
 from app.responses import RunResponse, frames
 from app.services import Services
@@ -48,11 +49,13 @@ def media_routes(services: Services) -> APIRouter:
 
     @router.get("/clips/{clip_id}.{suffix}")
     async def clip(clip_id: str, suffix: str, download: bool = False) -> Response:
-        """A kept sound as wav, flac or mp3, marked as synthetic, or its parameters as json."""
+        """A kept sound as wav, flac or mp3, marked as synthetic, its parameters as json, or its words as txt."""
         name = f"calm-{clip_id[:8]}.{suffix}" if download else None
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'} if name else {}
         if suffix == "json":
-            headers = {"Content-Disposition": f'attachment; filename="{name}"'} if name else {}
             return JSONResponse(services.clip(clip_id).info, headers=headers)
+        if suffix == "txt":
+            return PlainTextResponse(sheet(services.clip(clip_id).info), headers=headers)
         path = await asyncio.to_thread(services.rendition, clip_id, suffix)
         return FileResponse(path, media_type=FORMATS[suffix], filename=name)
 

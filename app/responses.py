@@ -16,7 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.encoding import MEDIA_TYPES, encoder
 from app.errors import UserError, unexpected
-from app.runs import Event, Failed, Finished, Pcm, Progress, Run, Runs, Started, Waiting
+from app.run_events import Event, Failed, Finished, Pcm, Progress, Started, Waiting, Words
+from app.runs import Run, Runs
 
 T = TypeVar("T")
 JSON_FRAME, PCM_FRAME = 0, 1
@@ -58,7 +59,7 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
 async def frames(runs: Runs, run: Run) -> AsyncGenerator[bytes, None]:
     """The stream of the page: blocks of one kind byte, a little-endian uint32 length and the payload.
 
-    Kind 0 is a JSON message (`type` waiting, progress, started, finished or failed), kind 1 is int16 PCM.
+    Kind 0 is a JSON message (`type` waiting, progress, started, words, finished or failed), kind 1 is int16 PCM.
     """
     async with aclosing(runs.events(run)) as events:
         async for event in events:
@@ -80,6 +81,8 @@ def _message(event: Event) -> dict[str, Any]:
             return {"type": "progress", "message": message, "fraction": fraction}
         case Started(sample_rate, parameters):
             return {"type": "started", "sample_rate": sample_rate, "parameters": parameters}
+        case Words(start, words):
+            return {"type": "words", "start": start, "words": words}
         case Finished(clip, info, warning):
             return {"type": "finished", "clip": clip.id if clip else None, "info": info, "warning": warning}
         case Failed(error):

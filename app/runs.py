@@ -1,4 +1,4 @@
-"""Runs: one utterance each, from the queue to the last sample, with a stop flag of its own.
+"""Runs: one utterance or continuation each, from the queue to the last sample, with a stop flag of its own.
 
 A run produces events in a worker thread; whoever listens gets them through an async iterator. When the
 listener leaves, the stop flag is set, the engine ends at its next frame and the place in the queue is free again.
@@ -12,90 +12,29 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from app.clips import Clip, ClipCache
+from app.continuation import words_changed
 from app.encoding import to_int16
 from app.errors import BusyError, UserError, disk_full, unexpected
+from app.run_events import Event, Failed, Finished, Pcm, Progress, Request, Speaker, Started, Waiting, Words
 from app.settings import Settings
-from app.speech import SpeechRequest
 
 log = logging.getLogger(__name__)
 REPLAY_SECONDS = 0.24  # length of a block when a kept clip is sent again
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """Every place is taken; `position` runs are ahead or beside in the queue, counted from 1."""
-
-    position: int
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Something slow before the first sound, such as a download; `fraction` from 0 to 1 when known."""
-
-    message: str
-    fraction: float | None = None
-
-
-@dataclass(frozen=True)
-class Started:
-    """Sound follows, at `sample_rate` hertz; `parameters` are those of the request."""
-
-    sample_rate: int
-    parameters: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Pcm:
-    """Int16 samples `[samples]`."""
-
-    samples: np.ndarray
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The end; `clip` is None when nothing could be kept, and `warning` then says why."""
-
-    clip: Clip | None
-    info: dict[str, Any]
-    warning: str | None = None
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The end, by an error."""
-
-    error: UserError
-
-
-Event = Waiting | Progress | Started | Pcm | Finished | Failed
-
-
-class Speaker(Protocol):
-    """What a run needs from the engine."""
-
-    def fingerprint(self, model: str) -> str:
-        """Identify the weights of a loaded or known model."""
-        ...
-
-    def speak(
-        self, request: SpeechRequest, stop: threading.Event, report: Any
-    ) -> Iterator[tuple[int, np.ndarray, dict[str, Any]]]:
-        """Yield sample rate in hertz, float32 samples `[samples]` and the engine's notes so far."""
-        ...
-
-
 @dataclass
 class Run:
-    """A request with its identity and its stop flag."""
+    """A request with its identity and its stop flag; it begins when the run `after` which it comes has ended."""
 
-    request: SpeechRequest
+    request: Request
+    after: Run | None = None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(18))
     stop: threading.Event = field(default_factory=threading.Event)
     created: float = field(default_factory=time.monotonic)
@@ -126,8 +65,8 @@ class Runs:
         """Runs that wait for a place."""
         return len(self._line)
 
-    def open(self, request: SpeechRequest) -> Run:
-        """Register a run; it begins when its events are read.
+    def open(self, request: Request, after: Run | None = None) -> Run:
+        """Register a run; it begins when its events are read, and the run `after` which it comes has ended.
 
         Raises:
             BusyError: every place in the queue is taken.
@@ -136,7 +75,7 @@ class Runs:
         places = self._settings.queue_size + self._settings.concurrency
         if len(self._runs) >= places:
             raise BusyError(places)
-        run = Run(request)
+        run = Run(request, after)
         self._runs[run.id] = run
         return run
 
@@ -190,6 +129,10 @@ class Runs:
             if run.id not in self._working:
                 self._leave(run)
 
+    def clip_id(self, run: Run) -> str:
+        """What the clip of a run will be called when it ends by itself; a stopped one gets a name of its own."""
+        return self._key(run.request)
+
     async def result(self, run: Run) -> Finished:
         """Carry a run out and return its end.
 
@@ -207,13 +150,15 @@ class Runs:
             await stream.aclose()
         raise unexpected()
 
-    def _kept(self, request: SpeechRequest) -> Clip | None:
+    def _kept(self, request: Request) -> Clip | None:
         return self._clips.example(request.parameters()) or self._clips.get(self._key(request))
 
-    def _key(self, request: SpeechRequest) -> str:
+    def _key(self, request: Request) -> str:
         return request.key(self._speaker.fingerprint(request.model))
 
     async def _place_in_line(self, run: Run) -> AsyncGenerator[Event, None]:
+        while run.after is not None and run.after.id in self._runs and not run.stop.is_set():
+            await self._change()
         self._line.append(run.id)
         told = 0
         while not run.stop.is_set():
@@ -251,15 +196,20 @@ class Runs:
     def _speak(self, run: Run, tell: Any) -> None:
         """The worker's side: every way out of it tells exactly one end."""
         blocks: list[np.ndarray] = []
+        words: list[dict[str, Any]] = []
         rate, notes = 0, {}
         begun = time.monotonic()
         first: float | None = None
         try:
             spoken = self._speaker.speak(run.request, run.stop, lambda *news: tell(Progress(*news)))
-            for rate, samples, notes in spoken:  # noqa: B007 - the last notes are the whole ones
+            for rate, samples, notes in spoken:
                 if first is None:
                     first = time.monotonic() - begun
-                    tell(Started(rate, run.request.parameters()))
+                    tell(Started(rate, _told(run.request, notes)))
+                if (now := notes.get("words", [])) != words:
+                    start = words_changed(words, now)
+                    tell(Words(start, now[start:]))
+                    words = now
                 block = to_int16(samples)
                 blocks.append(block)
                 tell(Pcm(block))
@@ -289,6 +239,7 @@ class Runs:
     ) -> Finished | Failed:
         samples = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
         seconds = len(samples) / rate if rate else 0.0
+        made = max(0.0, seconds - notes.get("prompt_end", 0.0))  # a prompt is given, not made
         stopped = run.stop.is_set()
         info = {
             **notes,
@@ -297,15 +248,15 @@ class Runs:
             "seconds": round(seconds, 3),
             "first_audio_seconds": None if first is None else round(first, 4),
             # seconds of sound made in one second
-            "real_time_factor": round(seconds / took, 3),
+            "real_time_factor": round(made / took, 3),
             "stopped": stopped,
-            "cloned": run.request.voice.path is not None,
+            "cloned": run.request.cloned,
             "synthetic": True,
         }
         if run.abandoned or (stopped and not len(samples)):
             return Finished(None, info)
         if not len(samples):
-            return Failed(UserError("The model made no sound of this text; try other words.", code="no_sound"))
+            return Failed(UserError("The model made no sound; try another text or another seed.", code="no_sound"))
         try:
             clip = self._clips.put(samples, rate, info, None if stopped else self._key(run.request))
         except OSError:
@@ -324,6 +275,7 @@ class Runs:
         limit = time.monotonic() - self._settings.run_ttl_seconds
         for run in [run for run in self._runs.values() if not run.claimed and run.created < limit]:
             del self._runs[run.id]
+            self._notify()
 
     def _notify(self) -> None:
         if self._changed is not None:
@@ -338,10 +290,18 @@ class Runs:
 
 async def _replay(clip: Clip, run: Run) -> AsyncGenerator[Event, None]:
     samples, rate = await asyncio.to_thread(clip.pcm)
-    yield Started(rate, run.request.parameters())
+    yield Started(rate, _told(run.request, clip.info))
+    if words := clip.info.get("words"):
+        yield Words(0, words)
     step = int(REPLAY_SECONDS * rate)
     for start in range(0, len(samples), step):
         if run.stop.is_set():
             break
         yield Pcm(samples[start : start + step])
     yield Finished(clip, {**clip.info, "from_cache": True, "stopped": False})
+
+
+def _told(request: Request, notes: dict[str, Any]) -> dict[str, Any]:
+    """The parameters, and where a prompt ends."""
+    end = {"prompt_end": notes["prompt_end"]} if "prompt_end" in notes else {}
+    return {**request.parameters(), **end}

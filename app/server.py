@@ -21,6 +21,7 @@ from app import ui
 from app.api import api_routes, nowhere
 from app.arena_api import arena_routes
 from app.body_limit import BodyLimit
+from app.continuation_api import continuation_routes
 from app.error_answers import install_error_handlers
 from app.media import media_routes
 from app.pages.arena import arena_pages
@@ -56,6 +57,7 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
     app.add_middleware(BodyLimit, max_mb=settings.max_upload_mb + 1, max_study_mb=settings.max_study_mb + 1)
     install_error_handlers(app)
     app.include_router(api_routes(services))
+    app.include_router(continuation_routes(services))
     app.include_router(media_routes(services))
     board = add_studies(app, services.studies, services.database, settings)
     app.include_router(arena_pages())

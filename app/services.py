@@ -9,6 +9,7 @@ from typing import Any
 from app.arena.service import ArenaService, with_models
 from app.arena.systems import read_arena
 from app.clips import FORMATS, Clip, ClipCache
+from app.continuation import ExamplePrompts, check_continuation
 from app.db import Database, Store, open_from
 from app.encoding import SYNTHETIC_NOTE
 from app.errors import UserError
@@ -31,6 +32,7 @@ class Services:
     database: Database
     store: Store
     voices: Voices
+    prompts: ExamplePrompts
     studies: StudyService
     arena: ArenaService | None
 
@@ -42,6 +44,32 @@ class Services:
         """
         limit = self.settings.max_text_chars
         return self.runs.open(check_request(model=model, text=text, voice=voice, max_text_chars=limit, **parameters))
+
+    def open_continuation(self, *, model: str, prompt: VoiceRef, after: Run | None = None, **parameters: Any) -> Run:
+        """Check a request to go on from a recording and put it in the queue.
+
+        Args:
+            model: an identifier.
+            prompt: the recording.
+            after: a run that it waits for.
+            parameters: see `app.continuation.check_continuation`.
+
+        Raises:
+            UserError: a value is outside its limits, or the queue is full.
+        """
+        longest = self.settings.max_continuation_seconds
+        request = check_continuation(model=model, prompt=prompt, max_seconds=longest, **parameters)
+        return self.runs.open(request, after)
+
+    def own_prompt(self, path: str | Path | None, *, consent: bool, visitor: str, source: str) -> VoiceRef:
+        """A visitor's recording to go on from; writes the consent down, as for every voice that is taken on.
+
+        Raises:
+            UserError: no sound, no consent, or a sound that cannot be used.
+        """
+        if not path:
+            raise UserError("Record or upload a prompt first, or choose an example.", code="no_audio", param="prompt")
+        return self.voices.from_recording(path, consent=consent, visitor=visitor, source=source)
 
     def rendition(self, clip_id: str, suffix: str) -> Path:
         """The file of a clip as wav, flac or mp3, marked as synthetic in its metadata.
@@ -75,10 +103,13 @@ def marks(info: dict[str, Any]) -> dict[str, str]:
     if not info.get("synthetic", True):
         return {"title": "Original sound", "comment": "Not synthetic: an uploaded sound at the rate of the codec."}
     made_by = ", ".join(f"{name} {info[name]}" for name in ("model", "voice", "seed") if info.get(name) is not None)
+    head = (
+        f" The first {info['prompt_end']:.2f} s are the recording that it goes on from." if "prompt_end" in info else ""
+    )
     return {
         "title": str(info.get("text", ""))[:200],
         "artist": "CALM Space (synthetic voice)",
-        "comment": f"{SYNTHETIC_NOTE}: {made_by}.",
+        "comment": f"{SYNTHETIC_NOTE}: {made_by}.{head}",
         "software": "CALM Space",
     }
 
@@ -104,6 +135,7 @@ def build_services(settings: Settings) -> Services:
         database=database,
         store=store,
         voices=Voices(synthesizer, store, settings),
+        prompts=ExamplePrompts(settings.prompts_dir),
         studies=StudyService(database, settings.media_dir, settings.resolved_secret_key()),
         arena=ArenaService(arena, database, runs, settings) if arena else None,
     )

@@ -7,6 +7,7 @@ import json
 import math
 import secrets
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 from app.errors import UserError
 
 MAX_SEED = 2**31 - 1
-LIMITS = {"temperature": (0.0, 2.0), "steps": (1, 64), "cfg": (0.0, 5.0), "speed": (0.5, 2.0)}
+Limits = Mapping[str, tuple[float, float]]
+LIMITS: Limits = {"temperature": (0.0, 2.0), "steps": (1, 64), "cfg": (0.0, 5.0), "speed": (0.5, 2.0)}
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class SpeechRequest:
     cfg: float | None = None
     speed: float = 1.0
 
+    @property
+    def cloned(self) -> bool:
+        """Whether the voice is that of a recording."""
+        return self.voice.path is not None
+
     def parameters(self) -> dict[str, Any]:
         """All parameters as plain values, for metadata and for the key of the cache."""
         return {
@@ -58,8 +65,12 @@ class SpeechRequest:
         Args:
             fingerprint: identifies the weights of the model.
         """
-        material = {**self.parameters(), "reference": self.voice.sha256, "fingerprint": fingerprint}
-        return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()[:32]
+        return key_of({**self.parameters(), "reference": self.voice.sha256, "fingerprint": fingerprint})
+
+
+def key_of(material: Mapping[str, Any]) -> str:
+    """The identifier of a clip that follows from everything that makes its sound."""
+    return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def check_request(
@@ -86,11 +97,11 @@ def check_request(
         model=model,
         text=text.strip(),
         voice=voice,
-        seed=_seed(seed),
-        temperature=_number("temperature", temperature),
-        steps=None if steps is None else int(_number("steps", steps) or 1),
-        cfg=_number("cfg", cfg),
-        speed=_number("speed", speed) or 1.0,
+        seed=checked_seed(seed),
+        temperature=checked_number(LIMITS, "temperature", temperature),
+        steps=checked_count(LIMITS, "steps", steps),
+        cfg=checked_number(LIMITS, "cfg", cfg),
+        speed=checked_number(LIMITS, "speed", speed) or 1.0,
     )
 
 
@@ -131,7 +142,12 @@ def _check_script(text: str) -> None:
         )
 
 
-def _seed(seed: int | float | None) -> int:
+def checked_seed(seed: int | float | None) -> int:
+    """A seed from outside; None draws one.
+
+    Raises:
+        UserError: it is no whole number within the limits.
+    """
     if seed is None:
         return secrets.randbelow(MAX_SEED + 1)
     if not math.isfinite(seed) or seed != int(seed) or not 0 <= seed <= MAX_SEED:
@@ -139,12 +155,29 @@ def _seed(seed: int | float | None) -> int:
     return int(seed)
 
 
-def _number(name: str, value: int | float | None) -> float | None:
+def checked_number(limits: Limits, name: str, value: int | float | None) -> float | None:
+    """A number from outside; None stays None.
+
+    Raises:
+        UserError: it is outside its limits; the sentence names them.
+    """
     if value is None:
         return None
-    low, high = LIMITS[name]
+    low, high = limits[name]
+    words = name.replace("_", " ")
     if not math.isfinite(value) or not low <= value <= high:
-        raise UserError(f"The {name} must be from {low:g} to {high:g}, and {value:g} was given.", param=name)
-    if name == "steps" and value != int(value):
-        raise UserError(f"The number of steps must be a whole number, and {value:g} was given.", param=name)
+        raise UserError(f"The {words} must be from {low:g} to {high:g}, and {value:g} was given.", param=name)
     return float(value)
+
+
+def checked_count(limits: Limits, name: str, value: int | float | None) -> int | None:
+    """The same for a whole number.
+
+    Raises:
+        UserError: it is outside its limits, or has a fraction.
+    """
+    value = checked_number(limits, name, value)
+    if value is not None and value != int(value):
+        words = name.replace("_", " ")
+        raise UserError(f"The number of {words} must be a whole number, and {value:g} was given.", param=name)
+    return None if value is None else int(value)

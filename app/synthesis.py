@@ -7,15 +7,17 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.continuation import ContinuationRequest
 from app.encoding import to_int16
+from app.engine import Report, continuation_facts, continued, download_report, is_input_error, sentences
 from app.errors import NotReadyError, UserError
 from app.settings import ASSETS, Settings
 from app.speech import SpeechRequest, VoiceRef
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     import calm_core
 
 log = logging.getLogger(__name__)
-Report = Callable[[str, "float | None"], None]
 WARM_UP_TEXT = "Ready."
 KEPT_VOICES = 32  # cloned voices in memory
 
@@ -53,8 +54,8 @@ class Synthesizer:
         self._ready = threading.Event()
         self._failure: str | None = None
         self._lock = threading.Lock()
-        self._loading: dict[str, threading.Lock] = {}
-        self._models: OrderedDict[str, Any] = OrderedDict()
+        self._loading: dict[tuple[str, str], threading.Lock] = {}
+        self._models: OrderedDict[tuple[str, str], Any] = OrderedDict()  # by task and identifier
         self._voices: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._began = time.monotonic()
         self._warm_seconds: float | None = None
@@ -76,7 +77,7 @@ class Synthesizer:
             for _ in tts.stream(WARM_UP_TEXT, voice=voice, seed=0):
                 pass
         except Exception as error:
-            told = isinstance(error, UserError) or _is_input_error(error)
+            told = isinstance(error, UserError) or is_input_error(error)
             self._failure = str(error) if told else "the engine could not be loaded; see the log."
             log.error("The warm-up failed: %s", self._failure, exc_info=None if told else error)
         self._imported.set()
@@ -91,7 +92,7 @@ class Synthesizer:
         return {
             "status": status,
             "detail": self._failure,
-            "models": list(self._models),
+            "models": list(dict.fromkeys(model for _, model in list(self._models))),
             "warm_up_seconds": self._warm_seconds,
         }
 
@@ -122,6 +123,7 @@ class Synthesizer:
             local = {"parameters": None, "source": "local", "licence": "", "language": ""}
             for task, own in (
                 ("tts", [settings.default_model, *settings.extra_models]),
+                ("speech_continuation", settings.extra_continuations),
                 ("codec", [settings.default_codec, *settings.extra_codecs]),
             ):
                 listed = {info["id"] for info in known}
@@ -156,6 +158,30 @@ class Synthesizer:
             raise UserError("This model has no preset voices; use a recording.", code="unknown_voice", param="voice")
         return self._settings.default_voice if self._settings.default_voice in names else names[0]
 
+    def continuations(self) -> list[dict[str, Any]]:
+        """The models that continue speech: as `models`, with `discrete` (draws codes) and sampling defaults.
+
+        Only their configurations are read, no weights.
+        """
+        with sentences():
+            return [continuation_facts(info) for info in self.models() if info["task"] == "speech_continuation"]
+
+    def default_continuation(self) -> str:
+        """The model that continues speech when none is asked for: one of latents, if there is one.
+
+        Raises:
+            UserError: there is none at all.
+        """
+        known = self.continuations()
+        if not known:
+            raise UserError(
+                "No model that continues speech is bundled with this server; set CALM_EXTRA_CONTINUATIONS to one.",
+                status=404,
+                code="model_not_found",
+                param="model",
+            )
+        return next((one for one in known if not one["discrete"]), known[0])["id"]
+
     def fingerprint(self, model: str) -> str:
         """Changes whenever the files of a model change; a pinned model of the Hub is known by its name."""
         folder = ASSETS / "checkpoints" / model
@@ -165,15 +191,21 @@ class Synthesizer:
         return hashlib.sha256(repr((model, stats)).encode()).hexdigest()
 
     def speak(
-        self, request: SpeechRequest, stop: threading.Event, report: Report
+        self, request: SpeechRequest | ContinuationRequest, stop: threading.Event, report: Report
     ) -> Iterator[tuple[int, np.ndarray, dict[str, Any]]]:
         """Yield sample rate in hertz, float32 samples `[samples]` and the parameters in effect.
 
+        Of a continuation the prompt comes first; `prompt_end` is the second where it ends, and `words` are those
+        thought of so far.
+
         Raises:
-            UserError: the model, the voice or the text cannot be used.
+            UserError: the model, the voice, the text or the prompt cannot be used.
         """
         with sentences():
             self.wait(report)
+            if isinstance(request, ContinuationRequest):
+                yield from self._go_on(request, stop, report)
+                return
             tts = self._tts(request.model, report)
             stream = tts.stream(
                 request.text,
@@ -189,6 +221,35 @@ class Synthesizer:
                 for chunk in stream:
                     yield tts.sample_rate, chunk.numpy(), stream.meta
 
+    def _go_on(
+        self, request: ContinuationRequest, stop: threading.Event, report: Report
+    ) -> Iterator[tuple[int, np.ndarray, dict[str, Any]]]:
+        if ("speech_continuation", request.model) not in self._models:
+            report("Loading the model", None)
+        model = self._load(request.model, "speech_continuation", report)
+        with sentences(param="prompt"):
+            ready = model.prompt(self._head(request))
+        stream = model.stream(
+            ready,
+            request.seconds,
+            seed=request.seed,
+            temperature=request.temperature,
+            steps=request.steps,
+            text_temperature=request.text_temperature,
+            top_k=request.top_k,
+            stop=stop,
+        )
+        with stream:
+            for chunk in stream:
+                words = [asdict(word) for word in stream.words]
+                yield model.sample_rate, chunk.numpy(), {**continued(stream.meta), "words": words}
+
+    def _head(self, request: ContinuationRequest) -> Any:
+        """The first `prompt_seconds` of the recording, as the engine's audio."""
+        audio = self._read(request.prompt.path, "The prompt")
+        head = audio.samples[: round(request.prompt_seconds * audio.sample_rate)]
+        return self._engine().Audio(head, audio.sample_rate)
+
     def check_reference(self, path: Path) -> float:
         """Seconds of a recording that a voice can be cloned from.
 
@@ -196,14 +257,14 @@ class Synthesizer:
             UserError: not readable, too short, too long or silent.
         """
         with sentences(param="voice"):
-            limits = self._settings
-            audio = self._engine().read_audio(
-                path,
-                min_seconds=limits.min_prompt_seconds,
-                max_seconds=limits.max_prompt_seconds,
-                name="The recording",
-            )
-            return audio.seconds
+            return self._read(path, "The recording").seconds
+
+    def _read(self, path: Path | None, name: str) -> Any:
+        assert path is not None
+        limits = self._settings
+        return self._engine().read_audio(
+            path, min_seconds=limits.min_prompt_seconds, max_seconds=limits.max_prompt_seconds, name=name
+        )
 
     def reconstruct(self, path: Path, model: str | None = None) -> CodecResult:
         """Send a sound through a codec.
@@ -247,18 +308,19 @@ class Synthesizer:
         return self._load(model, "tts", report)
 
     def _load(self, model: str, task: str, report: Report | None) -> Any:
+        key = (task, model)
         with self._lock:
-            if model in self._models:
-                self._models.move_to_end(model)
-                return self._models[model]
-            gate = self._loading.setdefault(model, threading.Lock())
+            if key in self._models:
+                self._models.move_to_end(key)
+                return self._models[key]
+            gate = self._loading.setdefault(key, threading.Lock())
         with gate:  # one load at a time for each model
-            if model in self._models:
-                return self._models[model]
+            if key in self._models:
+                return self._models[key]
             self._check_known(model, task)
-            loaded = self._engine().load(model, task=task, progress=_download_report(report))
+            loaded = self._engine().load(model, task=task, progress=download_report(report))
             with self._lock:
-                self._models[model] = loaded
+                self._models[key] = loaded
                 while len(self._models) > self._settings.loaded_models:
                     self._models.popitem(last=False)
             return loaded
@@ -284,39 +346,13 @@ class Synthesizer:
                     code="unknown_voice",
                     param="voice",
                 )
-            return tts.voice(ref.name, _download_report(report))
+            return tts.voice(ref.name, download_report(report))
         key = (model, ref.sha256 or str(ref.path))
         if key not in self._voices:
             self._voices[key] = tts.voice(ref.path)
             while len(self._voices) > KEPT_VOICES:
                 self._voices.popitem(last=False)
         return self._voices[key]
-
-
-def _download_report(report: Report | None) -> Callable[[str, int, int | None], None] | None:
-    """The engine tells of bytes; the page shows a sentence and a fraction."""
-    if report is None:
-        return None
-
-    def told(name: str, done: int, total: int | None) -> None:
-        of = f" of {total / 1e6:.0f}" if total else ""
-        report(f"Fetching {name}: {done / 1e6:.0f}{of} MB", done / total if total else None)
-
-    return told
-
-
-@contextmanager
-def sentences(param: str | None = None) -> Iterator[None]:
-    """Turn the engine's input errors into errors for people."""
-    try:
-        yield
-    except UserError as error:
-        error.param = error.param or param
-        raise
-    except Exception as error:
-        if not _is_input_error(error):
-            raise
-        raise UserError(str(error), param=param) from error
 
 
 def si_snr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -326,7 +362,3 @@ def si_snr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
     target = reference * (estimate @ reference) / max(float(reference @ reference), 1e-12)
     noise = estimate - target
     return float(10 * np.log10(max(float(target @ target), 1e-12) / max(float(noise @ noise), 1e-12)))
-
-
-def _is_input_error(error: BaseException) -> bool:
-    return any(kind.__module__ == "calm_core.errors" for kind in type(error).__mro__)

@@ -37,7 +37,9 @@ def theme() -> themes.Base:
 
 def stylesheets() -> list[str]:
     """The style sheets in the order in which they apply."""
-    return [str(STATIC / name) for name in ("base.css", "controls.css", "player.css", "results.css")]
+    return [
+        str(STATIC / name) for name in ("base.css", "controls.css", "player.css", "results.css", "continuation.css")
+    ]
 
 
 def build(services: Services) -> gr.Blocks:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
+from app.continuation import OWN_RECORDING
 from app.db import SavedVoice, Store
 from app.errors import UserError
 from app.settings import Settings
@@ -139,7 +140,7 @@ class Voices:
     def _consented(self, path: Path, visitor: str, source: str) -> VoiceRef:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         self._store.record_consent(visitor=_hashed(visitor), audio_sha256=digest, statement=STATEMENT, source=source)
-        return VoiceRef("your recording", path, digest)
+        return VoiceRef(OWN_RECORDING, path, digest)
 
 
 def _hashed(visitor: str) -> str:

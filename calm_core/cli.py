@@ -80,6 +80,11 @@ def _check_output(out: str, endings: tuple[str, ...]) -> Path:
     return path
 
 
+def _speaks() -> bool:
+    """Of several processes that do one thing together, the first has the results."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _sound_endings() -> tuple[str, ...]:
     from calm_core.sound_files import FORMATS
 
@@ -281,11 +286,36 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="A training recipe from calm_core/configs, or your own.")],
     overrides: Overrides = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print size, memory and time as JSON; do nothing.")
+    ] = False,
 ) -> None:
     """Train a codec or a text-to-speech model."""
+    if dry_run:
+        from calm_core.training.dry_run import plan_recipe
+
+        print(plan_recipe(recipe, list(overrides or [])), flush=True)
+        return
     from calm_core.training.loop import train_recipe
 
-    print(json.dumps(train_recipe(recipe, list(overrides or []), resume)), flush=True)
+    figures = train_recipe(recipe, list(overrides or []), resume)
+    if _speaks():
+        print(json.dumps(figures), flush=True)
+
+
+@app.command()
+def encode(
+    recipe: Annotated[
+        Path, typer.Argument(help="An encode recipe: recordings and the codec that makes latents of them.")
+    ],
+    overrides: Overrides = None,
+) -> None:
+    """Make the latents that training reads, in shards; a run that was stopped goes on where it was."""
+    from calm_core.training.encode import encode_recipe
+
+    figures = encode_recipe(recipe, list(overrides or []))
+    if _speaks():
+        print(json.dumps(figures), flush=True)
 
 
 def _one_line(error: object) -> str:

@@ -9,6 +9,7 @@ from evaluation.bundled import command as bundled
 from evaluation.commands import calibrate, elo, mos, mushra, power
 from evaluation.errors import InputError
 from evaluation.metrics import command as metrics
+from evaluation.reproduction import command as reproduction
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     metrics.add_arguments(commands.add_parser("metrics", help="compare two folders of WAV files"))
     bundled.add_arguments(commands.add_parser("bundled", help="figures of the bundled models"))
+    reproduction.add_arguments(commands.add_parser("reproduce", help="the paper's tables at our scale"))
     elo.add_arguments(commands.add_parser("elo", help="ratings from votes between two systems"))
     mos.add_arguments(commands.add_parser("mos", help="mean opinion scores"))
     mushra.add_arguments(commands.add_parser("mushra", help="MUSHRA results with post-screening"))

@@ -26,6 +26,21 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         raise InputError(f"Cannot write {path}: {error.strerror or error}; choose another --out.") from error
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file; an older file stays as it was unless the new one is complete.
+
+    Raises:
+        InputError: As for `write_csv`.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise InputError(f"Cannot write {path}: {error.strerror or error}; choose another --out.") from error
+
+
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table; floats are shown with three decimals, numbers to the right."""
     cells = [[f"{value:.3f}" if isinstance(value, float) else str(value) for value in row] for row in rows]

@@ -15,10 +15,10 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 LAYERS = (
     ("errors", "config", "types", "state", "audio", "sound_files", "text"),
     ("nn",),
-    ("codecs", "conditioners", "heads", "backbone", "short_context"),
-    ("model", "weights", "hub"),
+    ("codecs", "conditioners", "heads", "backbone", "short_context", "text_stream"),
+    ("model", "audio_lm", "weights", "hub"),
     ("voices",),
-    ("generate",),
+    ("generate", "continuation"),
     ("scheduler", "catalogue"),
     ("tasks", "training"),
     ("cli", "__main__"),
@@ -27,8 +27,9 @@ LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
 STRANGERS = ("codecs", "conditioners", "heads")  # never import each other
 # What evaluation may take of calm_core beside the public package itself, and from where.
 PUBLIC = {"calm_core", "calm_core.errors", "calm_core.text", "calm_core.audio"}
-# The sampler benchmark times parts of models that no task offers at the paper's sizes.
+# The sampler benchmark times parts of models that no task offers at the paper's sizes; that of training, whole steps.
 TIMED = {"calm_core.backbone", "calm_core.config", "calm_core.heads", "calm_core.nn.packed"}
+TIMED |= {"calm_core.training.measure"}
 STATISTICIANS = ("board", "arena")  # the parts of the app that compute results of votes
 CORPUS = {"calm_core.training.speakers", "calm_core.training.synthesize"}
 

@@ -1,4 +1,4 @@
-"""A system speaks an item: one run of the engine's queue, brought to one rate, one loudness and one format."""
+"""A system speaks an item, or goes on from it: one run of the queue, brought to one rate, loudness and format."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from app.arena.records import Item
-from app.arena.systems import Arena, System
+from app.arena.systems import Arena, Continuation, System
 from app.clips import Clip
+from app.continuation import check_continuation
 from app.errors import UserError
+from app.run_events import Request
 from app.runs import Runs
 from app.speech import MAX_SEED, VoiceRef, check_request
 from app.studies.loudness import CEILING_DBTP, amplified, loudness, true_peak
@@ -54,22 +56,30 @@ class Recordings:
             UserError: it cannot be made; the sentence does not tell which system failed.
         """
         try:
-            voice = system.voices.get(item.voice, item.voice)
-            run = self._runs.open(
-                check_request(
-                    model=system.model, text=item.text, voice=VoiceRef(voice), max_text_chars=self._max_text_chars,
-                    seed=self._seed(item), temperature=system.temperature, steps=system.steps, cfg=system.cfg,
-                )
-            )  # fmt: skip
+            run = self._runs.open(self._request(system, item))
             end = await self._runs.result(run)
             if end.clip is None:
                 raise UserError(end.warning or "No sound was made.", status=507, code="disk_full")
             return await asyncio.to_thread(self._kept, end.clip, system, item)
         except UserError as error:
-            if error.code in TOLD:
+            if error.code in TOLD or error.param == "prompt":  # the recording's fault, and not a system's
                 raise
             log.warning("The arena's system %s could not speak %r: %s", system.name, item.text[:60], error.message)
             raise cannot_speak() from error
+
+    def _request(self, system: System, item: Item) -> Request:
+        if item.recording is None:
+            voice = system.voices.get(item.voice, item.voice)
+            return check_request(
+                model=system.model, text=item.text, voice=VoiceRef(voice), max_text_chars=self._max_text_chars,
+                seed=self._seed(item), temperature=system.temperature, steps=system.steps, cfg=system.cfg,
+            )  # fmt: skip
+        own = self._arena.continuation or Continuation()
+        return check_continuation(
+            model=system.model, prompt=item.recording, prompt_seconds=own.prompt_seconds, seconds=own.seconds,
+            max_seconds=own.seconds, seed=self._seed(item), temperature=system.temperature, steps=system.steps,
+            text_temperature=system.text_temperature, top_k=system.top_k,
+        )  # fmt: skip
 
     def _seed(self, item: Item) -> int:
         drawn = hmac.digest(self._secret, f"arena seed {item.name} {item.text}".encode(), hashlib.sha256)
@@ -77,8 +87,11 @@ class Recordings:
 
     def _kept(self, clip: Clip, system: System, item: Item) -> Ready:
         samples, rate = clip.pcm()
+        heard = clip.info.get("prompt_end", 0.0)
         sound = alike(Sound(samples[:, None].astype(np.float64) / 32768.0, rate), self._arena.sample_rate, 1)
-        own = loudness(sound)
+        # of continuations the common beginning is made equally loud, so that it is the same in both
+        head = sound if item.recording is None else Sound(sound.samples[: round(heard * sound.rate)], sound.rate)
+        own = loudness(head)
         if not np.isfinite(own) or sound.seconds < MIN_SECONDS:
             raise UserError("The recording is silent or shorter than half a second.", code="no_sound")
         gain = min(self._arena.loudness_lufs - own, CEILING_DBTP - true_peak(sound))  # never clipped
@@ -89,7 +102,7 @@ class Recordings:
 def cannot_speak() -> UserError:
     """The sentence for a system that failed; it names none."""
     return UserError(
-        "One of the two systems could not speak this text; change the text or choose another voice.",
+        "One of the two systems made no usable sound of this; choose something else, or another voice.",
         status=422,
         code=CANNOT_SPEAK,
         param="text",

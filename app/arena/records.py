@@ -13,16 +13,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.arena.systems import SLUG, Arena, kept_in, renamed_settings
+from app.arena.systems import GO_ON, SLUG, SPEAK, Arena, Task, kept_in, renamed_settings
 from app.db import study_models as rows
 from app.errors import UserError
+from app.speech import VoiceRef
 from app.studies.create import add_version, key_of
 from app.studies.manage import newest_version
 from app.studies.stimuli import Ready
 from app.studies.versions import Version, Versions
 
 SESSION_DAYS = 90.0
-TYPED = "typed"
+TYPED, SENT = "typed", "sent"  # texts and recordings that are no listed ones
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,32 @@ class Item:
     Attributes:
         name: the listed prompt with the voice, or a fingerprint of a typed text with the voice.
         text: what is said.
-        voice: the arena's name of it.
+        voice: the arena's name of it, or the name of a recording to go on from.
+        recording: what both go on from; None for a text to speak.
     """
 
     name: str
     text: str
     voice: str
+    recording: VoiceRef | None = None
+
+    @property
+    def task(self) -> Task:
+        """What the systems do with it."""
+        return SPEAK if self.recording is None else GO_ON
 
     @classmethod
     def of(cls, text: str, voice: str, prompt: str | None) -> Item:
         """The item of a text in a voice; `prompt` is the name of a listed text."""
         fingerprint = hashlib.sha256(text.encode()).hexdigest()
         return cls(f"{prompt or f'{TYPED}-{fingerprint[:16]}'}.{voice}", text, voice)
+
+    @classmethod
+    def after(cls, recording: VoiceRef, title: str, seconds: float) -> Item:
+        """The item of a recording whose first `seconds` both systems go on from; one of a visitor has no title."""
+        name = recording.name if title else f"{SENT}-{(recording.sha256 or '')[:16]}"
+        text = f"The first {seconds:g} seconds of a recording: {title or 'your own'}"
+        return cls(f"after.{name}", text, recording.name, recording)
 
 
 @dataclass(frozen=True)
@@ -207,12 +222,18 @@ def find_pair(session: Session, trial_id: str, *, lock: bool = False) -> Pair | 
     return Pair(trial, rater_id or "", text or "", (a, b), (first, second))
 
 
+def arena_of(session: Session, pair: Pair) -> Arena:
+    """The arena as it was when a pair was made."""
+    sitting = session.get_one(rows.RaterSession, pair.trial.session_id)
+    arena = kept_in(session.get_one(rows.StudyVersion, sitting.version_id).yaml)
+    assert arena is not None, "a pair belongs to a version that the arena has made"
+    return arena
+
+
 def version_for(session: Session, versions: Versions, pair: Pair) -> tuple[Version, rows.RaterSession, Arena]:
     """What a vote on a pair is checked against: the version with this pair's recordings in it, and its arena."""
     sitting = session.get_one(rows.RaterSession, pair.trial.session_id)
-    version = versions.get(session, sitting.version_id)
-    arena = kept_in(session.get_one(rows.StudyVersion, sitting.version_id).yaml)
-    assert arena is not None, "a pair belongs to a version that the arena has made"
+    version, arena = versions.get(session, sitting.version_id), arena_of(session, pair)
     query = (
         select(rows.Stimulus.id, rows.System.name, rows.Stimulus.seconds)
         .join(rows.System, rows.System.id == rows.Stimulus.system_id)
@@ -222,4 +243,5 @@ def version_for(session: Session, versions: Versions, pair: Pair) -> tuple[Versi
     heard = session.execute(query).all()
     systems, seconds = {one[0]: one[1] for one in heard}, {one[0]: one[2] for one in heard}
     # recordings come after the version was first read, and a version that is kept in memory does not know them
-    return replace(version, systems=systems, seconds=seconds), sitting, arena
+    study = arena.study_of(version.study, arena.system(pair.systems[0]).task)
+    return replace(version, study=study, systems=systems, seconds=seconds), sitting, arena

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,13 +25,15 @@ from app.arena.ballots import Choice
 from app.arena.limits import Limiter
 from app.arena.recordings import CANNOT_SPEAK, Recordings
 from app.arena.records import Item, Pair
-from app.arena.systems import Arena
+from app.arena.systems import GO_ON, SPEAK, Arena, Task
+from app.arena.wishes import Wishes
+from app.continuation import ExamplePrompts
 from app.db.engine import Database
 from app.db.models import new_id
+from app.db.store import Store
 from app.errors import UserError, unexpected
 from app.runs import Runs
 from app.settings import Settings
-from app.speech import check_text
 from app.studies.errors import StudyError
 from app.studies.listening import needed_seconds
 from app.studies.stimuli import Ready
@@ -92,6 +94,10 @@ class ArenaService:
         self._lock = threading.Lock()
         secret = settings.resolved_secret_key()
         self._signer = Signer(secret, clock)
+        self._wishes = Wishes(
+            arena, ExamplePrompts(settings.prompts_dir), settings.data_dir / "prompts", settings.arena_text_chars
+        )
+        self._store_of_consents = Store(database)
         self._recordings = Recordings(runs, arena, settings.media_dir, secret, settings.max_text_chars)
         self._versions = Versions()
         self._making: dict[str, Making] = {}
@@ -109,9 +115,11 @@ class ArenaService:
             return {
                 "state": records.state_of(session),
                 "question": self.arena.question,
+                "tasks": self.arena.tasks(),
+                "continuation": self._wishes.describe(),
                 "prompts": [{"name": one.name, "text": one.text} for one in self.arena.prompts],
                 "voices": [{"name": name, "title": title} for name, title in self.arena.voices.items()],
-                "systems": len(self.arena.systems),
+                "systems": len(self.arena.names(SPEAK)),
                 "max_chars": self._settings.arena_text_chars,
                 "minutes": self._settings.arena_minutes,
                 "votes": records.counted_votes(session),
@@ -127,22 +135,21 @@ class ArenaService:
             UserError: the text, the prompt or the voice cannot be used, 409 the arena is not open or the last pair is
                 still being made, 429 too many pairs in an hour.
         """
-        text, prompt, voice = self._read(body)
+        wish = self._wishes.read(body)
         rater_id = self._known(visitor) or new_id()
         self._forget_old()
         mine = next((one for one in self._making.values() if one.rater_id == rater_id and not one.failure), None)
         if mine is not None:
-            if mine.item.text == text and voice in (None, mine.item.voice):
+            if wish.is_for(mine.item):
                 return self._begun(mine)
             raise UserError("Your last pair is still being made; wait a few seconds.", status=409, code="still_making")
         self._count(rater_id, address)
-        drawn = voice or self._drawn_voice()
-        item = Item.of(text, drawn, prompt)
+        item = self._wishes.item(wish, self._draw, lambda digest, text: self._consented(rater_id, digest, text))
         # in the list before anything is waited for: a second request at the same moment finds it there
         making = Making(new_id(), rater_id, item, ("", ""), self._clock())
         self._making[making.trial_id] = making
         try:
-            making.systems = await asyncio.to_thread(self._choose)
+            making.systems = await asyncio.to_thread(self._choose, item.task)
         except BaseException:
             del self._making[making.trial_id]
             raise
@@ -168,13 +175,16 @@ class ArenaService:
             seconds = self._seconds_left(pair)
             if seconds <= 0:
                 return {"state": "expired", "battle": token, **expired().body()}
+            arena = records.arena_of(session, pair)
+            task = arena.system(pair.systems[0]).task
             return {
                 "state": "ready",
                 "battle": token,
-                "question": self.arena.question,
+                "task": task,
+                "question": arena.question_of(task),
                 "text": pair.text,
                 "slots": [{"media": media, "label": label} for media, label in zip(pair.media, "AB", strict=True)],
-                "minimum_seconds": needed_seconds(self.arena.minimum_seconds),
+                "minimum_seconds": needed_seconds(arena.least_seconds(task)),
                 "seconds_left": round(seconds),
             }
 
@@ -204,18 +214,20 @@ class ArenaService:
 
     # ---------------------------------------------------------------------------- making a pair
 
-    def _choose(self) -> tuple[str, str]:
+    def _choose(self, task: Task) -> tuple[str, str]:
         from app.arena import pairs  # brings the statistics, which nobody needs before the first pair
 
         now = self._clock()
-        able = [name for name in self.arena.names() if self._resting.get(name, now) <= now]
+        names = self.arena.names(task)
+        able = [name for name in names if self._resting.get(name, now) <= now]
         with self._database.read() as session:
             state = records.state_of(session)
             if state != "open":
                 raise UserError(f"The arena is {state}; please come back later.", status=409, code="not_open")
-            table = pairs.vote_table(session, able if len(able) > 1 else self.arena.names())
+            table = pairs.vote_table(session, able if len(able) > 1 else names)
         with self._lock:
-            return pairs.choose(table, self._rng, len(self._making) - 1)
+            awaited = sum(one.item.task == task for one in self._making.values()) - 1
+            return pairs.choose(table, self._rng, awaited)
 
     async def _make(self, making: Making) -> None:
         """Make both recordings, store the pair; whatever goes wrong is told to the visitor who waits."""
@@ -225,7 +237,9 @@ class ArenaService:
             except UserError as error:
                 if error.code != CANNOT_SPEAK:
                     raise
-                making.systems = await asyncio.to_thread(self._choose)  # once more without the one that failed
+                making.systems = await asyncio.to_thread(
+                    self._choose, making.item.task
+                )  # once more without the one that failed
                 sounds = await self._both(making)
             await asyncio.to_thread(self._store, making, sounds)
             self._making.pop(making.trial_id, None)
@@ -234,6 +248,8 @@ class ArenaService:
         except Exception:
             log.exception("The arena could not make a pair")
             making.failure = unexpected()
+        finally:
+            self._wishes.forget(making.item)
 
     async def _both(self, making: Making) -> tuple[Ready, Ready]:
         made = await asyncio.gather(*(self._recording(name, making.item) for name in making.systems))
@@ -267,6 +283,11 @@ class ArenaService:
 
         self._transact(work)
 
+    def _consented(self, rater_id: str, digest: str, statement: str) -> None:
+        self._store_of_consents.record_consent(
+            visitor=rater_id, audio_sha256=digest, statement=statement, source="arena"
+        )
+
     def _begun(self, making: Making) -> State:
         return {
             "state": "preparing",
@@ -283,41 +304,11 @@ class ArenaService:
         for key in [key for key, one in self._making.items() if one.since < limit]:
             self._making.pop(key, None)
 
-    def _drawn_voice(self) -> str:
+    def _draw(self, names: Sequence[str]) -> str:
         with self._lock:
-            return str(self._rng.choice(list(self.arena.voices)))
+            return str(self._rng.choice(list(names)))
 
     # ---------------------------------------------------------------------------- checks
-
-    def _read(self, body: Any) -> tuple[str, str | None, str | None]:
-        """Text, name of the listed prompt if it is one, and voice if one is wished for."""
-        if not isinstance(body, dict):
-            raise UserError("The body must be a JSON object.")
-        unknown = sorted(set(body) - {"text", "prompt", "voice"})
-        if unknown:
-            raise UserError(
-                f"There is no field '{unknown[0][:40]}' here; send text or prompt, and voice.", param="body"
-            )
-        text, name, voice = body.get("text"), body.get("prompt"), body.get("voice")
-        for key, value in (("text", text), ("prompt", name), ("voice", voice)):
-            if value is not None and not isinstance(value, str):
-                raise UserError(f"The field '{key}' must be text.", param=key)
-        if voice is not None and voice not in self.arena.voices:
-            raise UserError(
-                f"There is no voice '{voice[:60]}' in the arena; it has {', '.join(self.arena.voices)}.", param="voice"
-            )
-        if (text is None) == (name is None):
-            raise UserError("Send either a text or the name of a prompt.", param="text")
-        if name is not None:
-            prompt = self.arena.prompt(name)
-            if prompt is None:
-                raise UserError(f"There is no prompt '{name[:60]}' in the arena.", status=404, param="prompt")
-            return prompt.text, prompt.name, voice
-        assert text is not None
-        written = " ".join(text.replace("\0", "").split())
-        check_text(written, self._settings.arena_text_chars)
-        listed = next((one.name for one in self.arena.prompts if one.text == written), None)
-        return written, listed, voice
 
     def _count(self, rater_id: str, address: str) -> None:
         for limiter, key in ((self._visitors, rater_id), (self._addresses, address)):
@@ -382,6 +373,9 @@ def expired() -> StudyError:
 
 def with_models(arena: Arena, settings: Settings) -> Settings:
     """Settings under which the arena's own models may be loaded."""
-    own = [Path(model) for model in arena.models() if Path(model).exists()]
-    known = {*settings.extra_models, Path(settings.default_model)}
-    return settings.model_copy(update={"extra_models": [*settings.extra_models, *(p for p in own if p not in known)]})
+    changes: dict[str, list[Path]] = {}
+    for task, setting in ((SPEAK, "extra_models"), (GO_ON, "extra_continuations")):
+        known = [*getattr(settings, setting), Path(settings.default_model)]
+        own = [Path(system.model) for system in arena.systems if system.task == task and Path(system.model).exists()]
+        changes[setting] = [*getattr(settings, setting), *dict.fromkeys(path for path in own if path not in known)]
+    return settings.model_copy(update=changes)

@@ -4,29 +4,39 @@
       - name: my-model
         model: path/to/folder
 
-Units: seconds, hertz, LUFS. Settings that a system leaves out are its model's own.
+Systems meet those of their own task only: some speak a text, others go on from a recording. Units: seconds, hertz,
+LUFS. Settings that a system leaves out are its model's own.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from app import continuation
+from app.settings import ASSETS
 from app.speech import LIMITS
 from app.studies.faults import Fault, StudyFileError, refuse
 from app.studies.lines import Lines, read_yaml
-from app.studies.schema import Line, Name, Strict, faults_found
+from app.studies.schema import Line, Name, Strict, Study, faults_found
 
+log = logging.getLogger(__name__)
+Task = Literal["tts", "speech_continuation"]
+SPEAK: Task = "tts"
+GO_ON: Task = "speech_continuation"
 SLUG = "arena"  # of the study that keeps the votes
+# by which votes on the two tasks are told apart; the second is also what studies of continuations ask for
+ATTRIBUTES: dict[str, str] = {SPEAK: "overall", GO_ON: "meaningfulness"}
 MAX_SYSTEMS = 40
 _MARK = "# arena "
 
 
 def _within(name: str) -> Any:
-    low, high = LIMITS[name]
+    low, high = {**continuation.LIMITS, **LIMITS}[name]
     return Field(None, ge=low, le=high)
 
 
@@ -35,16 +45,20 @@ class System(Strict):
 
     name: Name
     model: Annotated[str, Field(min_length=1, max_length=300)]
+    task: Task = SPEAK
+    optional: bool = Field(False, description="left out while its model is not there")
     title: Annotated[str, Field(min_length=1, max_length=120)] | None = None
     temperature: float | None = _within("temperature")
     steps: int | None = _within("steps")
     cfg: float | None = _within("cfg")
+    text_temperature: float | None = _within("text_temperature")
+    top_k: int | None = _within("top_k")
     voices: dict[Name, Name] = Field({}, description="its own names for the arena's voices, where they differ")
 
     def settings(self) -> dict[str, Any]:
         """What a listener may learn after the vote; settings that were left out are not in it."""
-        values = {"model": Path(self.model).name, "temperature": self.temperature, "steps": self.steps, "cfg": self.cfg}
-        return {name: value for name, value in values.items() if value is not None}
+        values = {name: getattr(self, name) for name in ("temperature", "steps", "cfg", "text_temperature", "top_k")}
+        return {"model": Path(self.model).name, **{name: value for name, value in values.items() if value is not None}}
 
 
 class Prompt(Strict):
@@ -54,6 +68,17 @@ class Prompt(Strict):
     text: Line
 
 
+class Continuation(Strict):
+    """How systems that go on from a recording meet."""
+
+    question: Line = "Both clips begin alike. Which one goes on as a person would, naturally and making sense?"
+    prompts: list[Name] | None = Field(None, min_length=1, description="bundled recordings; all of them when absent")
+    prompt_seconds: float = Field(continuation.PROMPT_SECONDS, ge=1, le=10, description="what both clips begin with")
+    seconds: float = Field(12.0, ge=2, le=60, description="of new speech")
+    minimum_seconds: float = Field(6.0, ge=0, le=60, description="of each clip, before a vote")
+    uploads: bool = Field(False, description="whether visitors may send the beginning themselves; it is kept")
+
+
 class Arena(Strict):
     """The whole document."""
 
@@ -61,13 +86,31 @@ class Arena(Strict):
     systems: list[System] = Field(min_length=2, max_length=MAX_SYSTEMS)
     voices: dict[Name, Line] = Field({"slt": "American woman"}, min_length=1, max_length=40)
     prompts: list[Prompt] = Field(min_length=1, max_length=500)
+    continuation: Continuation | None = Field(None, description="needed by systems that go on from a recording")
     minimum_seconds: float = Field(1.0, ge=0, le=30, description="of each recording, before a vote")
     sample_rate: int = Field(24_000, ge=8_000, le=48_000, description="of all recordings, so that none is known by it")
     loudness_lufs: float = Field(-23.0, ge=-40, le=-16)
 
-    def names(self) -> list[str]:
-        """The systems' names in the order of the file."""
-        return [system.name for system in self.systems]
+    def names(self, task: Task | None = None) -> list[str]:
+        """The names of the systems, of one task or all, in the order of the file."""
+        return [system.name for system in self.systems if task in (None, system.task)]
+
+    def tasks(self) -> list[Task]:
+        """What the systems do."""
+        return [task for task in (SPEAK, GO_ON) if self.names(task)]
+
+    def question_of(self, task: Task) -> str:
+        """What is asked about a pair of a task."""
+        return self.continuation.question if task == GO_ON and self.continuation else self.question
+
+    def least_seconds(self, task: Task) -> float:
+        """How much of each recording of a task is heard before a vote."""
+        return self.continuation.minimum_seconds if task == GO_ON and self.continuation else self.minimum_seconds
+
+    def study_of(self, study: Study, task: Task) -> Study:
+        """The arena's study as a pair of a task is judged: one question, and its own listening time."""
+        one = [attribute for attribute in study.judged() if attribute.name == ATTRIBUTES[task]]
+        return study.model_copy(update={"attributes": one, "minimum_seconds": self.least_seconds(task)})
 
     def system(self, name: str) -> System:
         """A system by its name."""
@@ -90,18 +133,29 @@ class Arena(Strict):
             "question": {"en": self.question},
             "systems": [{"name": name} for name in self.names()],
             "prompts": [{"name": prompt.name, "text": prompt.text} for prompt in self.prompts],
+            "attributes": self._attributes(),
             "ties": True,
             "minimum_seconds": self.minimum_seconds,
             "items_per_session": 1,
             "ratings_wanted": 1,
             "languages": ["en"],
         }
+        if not study["attributes"]:
+            del study["attributes"]
         told = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return f"{_MARK}{told}\n{json.dumps(study, indent=1)}\n"
+
+    def _attributes(self) -> list[dict[str, Any]]:
+        """Of a study with one question none are needed: votes of arenas that only speak keep their meaning."""
+        if self.tasks() == [SPEAK]:
+            return []
+        return [{"name": ATTRIBUTES[task], "question": {"en": self.question_of(task)}} for task in self.tasks()]
 
 
 def read_arena(path: Path) -> Arena:
     """The arena of a file; paths of models are completed from the file's folder.
+
+    Optional systems whose model is not there are left out, and then whoever would have nobody to meet.
 
     Raises:
         StudyFileError: it cannot be read or breaks a rule; the sentence names the line.
@@ -115,7 +169,19 @@ def read_arena(path: Path) -> Arena:
         raise refuse(str(path), f"the arena cannot be read ({reason}); set CALM_ARENA_FILE or CALM_ARENA=0.") from None
     arena = parse_arena(text, path.name)
     found = [_completed(system, path.parent) for system in arena.systems]
-    return arena.model_copy(update={"systems": found})
+    there = [system for system in found if not (system.optional and not _is_there(system.model))]
+    met = [one for one in there if not one.optional or sum(other.task == one.task for other in there) > 1]
+    for system in found:
+        if system not in met:
+            log.info("The arena's system %s is left out: its model %s is not there.", system.name, system.model)
+    if len(met) < 2:
+        raise refuse(path.name, "fewer than two systems have a model that is there; add a model or set CALM_ARENA=0.")
+    return arena.model_copy(update={"systems": met})
+
+
+def _is_there(model: str) -> bool:
+    """Whether a model can be loaded without asking the Hub."""
+    return Path(model).exists() or (ASSETS / "checkpoints" / model / "model.safetensors").is_file()
 
 
 def parse_arena(text: str, name: str) -> Arena:
@@ -129,7 +195,7 @@ def parse_arena(text: str, name: str) -> Arena:
         arena = Arena.model_validate(values)
     except ValidationError as error:
         raise StudyFileError(name, faults_found(error, values, lines)) from None
-    faults = [*_twice(arena, lines), *_same_settings(arena, lines)]
+    faults = [*_twice(arena, lines), *_same_settings(arena, lines), *_tasks(arena, lines)]
     if faults:
         raise StudyFileError(name, sorted(faults, key=lambda fault: fault.line or 0))
     return arena
@@ -150,7 +216,7 @@ def renamed_settings(before: Arena, now: Arena) -> str | None:
 
 
 def _compared(system: System) -> tuple[Any, ...]:
-    return Path(system.model).name, system.temperature, system.steps, system.cfg
+    return tuple(system.settings().items())
 
 
 def _completed(system: System, folder: Path) -> System:
@@ -177,10 +243,32 @@ def _same_settings(arena: Arena, lines: Lines) -> list[Fault]:
     seen: dict[tuple[Any, ...], str] = {}
     faults = []
     for number, system in enumerate(arena.systems):
-        key = (system.model, system.temperature, system.steps, system.cfg, tuple(sorted(system.voices.items())))
+        key = (system.task, system.model, *system.settings().items(), *sorted(system.voices.items()))
         if key in seen:
             faults.append(_fault(("systems", number), f"{system.name!r} is the same as {seen[key]!r}.", lines))
         seen.setdefault(key, system.name)
+    return faults
+
+
+def _tasks(arena: Arena, lines: Lines) -> list[Fault]:
+    """A setting belongs to a task, and nobody meets a system of another one."""
+    faults = []
+    strange = {SPEAK: ("text_temperature", "top_k"), GO_ON: ("cfg", "voices")}
+    for number, system in enumerate(arena.systems):
+        place = ("systems", number)
+        faults += [
+            _fault((*place, key), f"{key!r} is no setting of the task {system.task}; leave it out.", lines)
+            for key in strange[system.task]
+            if getattr(system, key)
+        ]
+        if len(arena.names(system.task)) == 1:
+            message = (
+                f"{system.name!r} is the only system of the task {system.task} and would meet nobody; add another."
+            )
+            faults.append(_fault(place, message, lines))
+        if system.task == GO_ON and arena.continuation is None:
+            message = f"{system.name!r} goes on from recordings; add the key 'continuation', which may be {{}}."
+            faults.append(_fault(place, message, lines))
     return faults
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from app.pages import codec, endpoints, markup, speech
+from app.pages import codec, continuation, endpoints, markup, speech
 from app.pages.relay import relay
 from app.services import Services
 
@@ -18,6 +18,8 @@ def build(demo: gr.Blocks, services: Services) -> None:
     with gr.Tabs(elem_id="tasks"):
         with gr.Tab("Text to speech", id="speech"):
             speech.build(demo, services, channel, visitor)
+        with gr.Tab("Speech continuation", id="continuation"):
+            continuation.build(demo, services, channel, visitor)
         with gr.Tab("Codec", id="codec"):
             codec.build(services, channel)
     endpoints.build(services)

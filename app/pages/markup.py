@@ -71,6 +71,41 @@ HISTORY = """
 </section>
 """
 
+NO_CONTINUATION = """
+<p class="codec-empty">No model that continues speech is bundled with this Space yet.</p>
+"""
+
+CONTINUE_KEYS = """
+<div class="under-text">
+  <span>The prompt stays at the head of the sound; its voice goes on.</span>
+  <span class="hint"><kbd>Ctrl</kbd> <kbd>Enter</kbd> continue · <kbd>Esc</kbd> stop</span>
+</div>
+"""
+
+# One player and what is thought in it; the second, of the baseline, is shown when it is asked for.
+_GOING_ON = (
+    PLAYER.replace('<div class="screen">', '<h2 class="whose"></h2>\n  <div class="screen">')
+    .replace(
+        '<div class="needle" aria-hidden="true"></div>',
+        '<div class="prompt-end" aria-hidden="true" hidden><span>prompt</span></div>\n'
+        '      <div class="needle" aria-hidden="true"></div>',
+    )
+    .replace(
+        '  <div class="transport">',
+        '  <p class="thoughts" role="group" aria-label="Words, as they are spoken" tabindex="0"></p>\n'
+        '  <div class="transport">',
+    )
+    .replace("Your sound is drawn here while it is spoken.", "The prompt and what follows it are drawn here.")
+)
+
+CONTINUATION = f"""
+<div class="going-on" id="going-on">
+{_GOING_ON}
+{_GOING_ON.replace('class="player"', 'class="player baseline" hidden').replace('"Player"', '"Player of the baseline"')}
+</div>
+{HISTORY.replace("History of this visit", "Continuations of this visit")}
+"""
+
 COMPARE = """
 <section class="compare" aria-label="Original and codec" hidden>
   <dl class="figures">

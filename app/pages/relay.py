@@ -44,20 +44,20 @@ def message(kind: str, **content: Any) -> dict[str, Any]:
     return {"type": kind, "number": next(_numbers), **content}
 
 
-def error_message(error: UserError) -> dict[str, Any]:
-    """A message that the page shows as an alert."""
-    return message("error", message=error.message, param=error.param)
+def error_message(error: UserError, place: str = "") -> dict[str, Any]:
+    """A message that the page shows as an alert; `place` is the tab that it belongs to, the first when empty."""
+    return message("error", message=error.message, param=error.param, place=place)
 
 
-def as_error(error: Exception) -> dict[str, Any]:
+def as_error(error: Exception, place: str = "") -> dict[str, Any]:
     """The message for any exception; what is not for people is logged and told as a fault."""
     if isinstance(error, UserError):
-        return error_message(error)
+        return error_message(error, place)
     log.error("A handler failed", exc_info=error)
-    return error_message(unexpected())
+    return error_message(unexpected(), place)
 
 
-def telling(*, outputs: int) -> Callable[[Handler], Handler]:
+def telling(*, outputs: int, place: str = "") -> Callable[[Handler], Handler]:
     """Wrap a handler whose first of `outputs` outputs is the relay: an error becomes a message, the rest stays."""
 
     def wrap(handler: Handler) -> Handler:
@@ -66,7 +66,7 @@ def telling(*, outputs: int) -> Callable[[Handler], Handler]:
             try:
                 return await handler(*args, **kwargs)
             except Exception as error:
-                told = as_error(error)
+                told = as_error(error, place)
                 return (told, *[gr.skip()] * (outputs - 1)) if outputs > 1 else told
 
         return wrapped

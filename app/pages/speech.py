@@ -10,13 +10,13 @@ from typing import Any
 
 import gradio as gr
 
+from app.engine import Report
 from app.errors import UserError
 from app.pages import markup, voice_panel
 from app.pages.relay import as_error, message, telling
 from app.pages.voice_panel import VoicePanel
 from app.services import Services
 from app.speech import LIMITS, MAX_SEED
-from app.synthesis import Report
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ def _connect_reuse(
 
     async def reuse(event: gr.EventData) -> tuple:
         data = event._data if isinstance(event._data, dict) else {}
-        if not isinstance(data.get("text"), str):
+        if not isinstance(data.get("text"), str) or data.get("task"):  # another tab's
             return (gr.skip(),) * 10
 
         def number(name: str) -> Any:

@@ -1,17 +1,27 @@
-/** The sounds of this visit; kept in the tab's session storage, so that a reload does not lose them. */
+/** Sounds of this visit; kept in the tab's session storage, so that a reload does not lose them. */
 
 import { downloadLinks } from './player.js';
 
-const KEY = 'calm-history';
 const LIMIT = 50;
 
+/** What a row of speech says below its text. */
+const speechFacts = (info) => [
+  info.model,
+  info.voice,
+  `seed ${info.seed}`,
+  `temperature ${info.temperature ?? 'default'}`,
+  `${info.steps ?? 'default'} step${info.steps === 1 ? '' : 's'}`,
+  `CFG ${info.cfg ?? 'default'}`,
+  info.speed === 1 ? '' : `speed ${info.speed}`,
+];
+
 export class History {
-  constructor(root, { onPlay, onReuse }) {
-    this.root = root;
+  constructor(root, { onPlay, onReuse, key = 'calm-history', facts = speechFacts, formats }) {
+    Object.assign(this, { root, key, facts, formats });
     this.list = root.querySelector('ol');
     this.onPlay = onPlay;
     this.onReuse = onReuse;
-    this.entries = read();
+    this.entries = read(key);
     root.querySelector('.clear').addEventListener('click', () => {
       this.entries = [];
       this.save();
@@ -26,7 +36,7 @@ export class History {
 
   save() {
     try {
-      sessionStorage.setItem(KEY, JSON.stringify(this.entries));
+      sessionStorage.setItem(this.key, JSON.stringify(this.entries));
     } catch {
       // a full or forbidden storage only means that a reload forgets
     }
@@ -40,31 +50,23 @@ export class History {
 
   row({ clip, info }) {
     const row = make('li', '');
-    const title = make('p', 'line', info.text);
-    const facts = [
-      info.model,
-      info.voice,
-      `seed ${info.seed}`,
-      `temperature ${info.temperature ?? 'default'}`,
-      `${info.steps ?? 'default'} step${info.steps === 1 ? '' : 's'}`,
-      `CFG ${info.cfg ?? 'default'}`,
-      info.speed === 1 ? '' : `speed ${info.speed}`,
-      info.stopped ? 'stopped' : '',
-    ];
+    const text = info.text || 'No words';
+    const title = make('p', 'line', text);
+    const facts = [...this.facts(info), info.stopped ? 'stopped' : ''];
     const detail = make('p', 'detail', facts.filter(Boolean).join(' · '));
     const play = make('button', 'round', '');
     play.type = 'button';
-    play.setAttribute('aria-label', `Play again: ${info.text.slice(0, 60)}`);
+    play.setAttribute('aria-label', `Play again: ${text.slice(0, 60)}`);
     play.innerHTML = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M8 5v14l11-7z"/></svg>';
     play.addEventListener('click', () => this.onPlay(clip, info));
     const reuse = make('button', 'quiet', 'Use again');
     reuse.type = 'button';
-    reuse.setAttribute('aria-label', `Use these parameters again: ${info.text.slice(0, 60)}`);
+    reuse.setAttribute('aria-label', `Use these parameters again: ${text.slice(0, 60)}`);
     reuse.addEventListener('click', () => this.onReuse(info));
     const links = make('div', 'downloads');
     links.setAttribute('role', 'group');
     links.setAttribute('aria-label', 'Download');
-    links.append(...downloadLinks(clip));
+    links.append(...downloadLinks(clip, this.formats));
     const words = make('div', 'words');
     words.append(title, detail);
     const tools = make('div', 'tools');
@@ -74,9 +76,9 @@ export class History {
   }
 }
 
-function read() {
+function read(key) {
   try {
-    const entries = JSON.parse(sessionStorage.getItem(KEY) ?? '[]');
+    const entries = JSON.parse(sessionStorage.getItem(key) ?? '[]');
     return Array.isArray(entries) ? entries : [];
   } catch {
     return [];

@@ -12,6 +12,7 @@ export class Player {
   constructor(root, { onFinished }) {
     this.root = root;
     this.onFinished = onFinished;
+    this.formats = FORMATS;
     this.find = (selector) => root.querySelector(selector);
     this.plots = new Plots(this.find('.wave'), this.find('.spectrum'));
     this.sound = null;
@@ -65,7 +66,7 @@ export class Player {
   onSamples(samples) {
     if (!this.sound) return;
     this.sound.append(samples);
-    if (!this.sound.playing && !this.held) this.sound.play(0);
+    if (!this.sound.playing && !this.held && this.sound.startedAt === null) this.sound.play(0);
     this.plots.update(this.sound);
   }
 
@@ -231,7 +232,7 @@ export class Player {
   offer(clip) {
     const box = this.find('.downloads');
     box.hidden = !clip;
-    box.replaceChildren(...(clip ? downloadLinks(clip) : []));
+    box.replaceChildren(...(clip ? downloadLinks(clip, this.formats) : []));
   }
 
   say(sentence, fraction) {
@@ -269,13 +270,14 @@ function speedOf(info) {
 }
 
 /** Links to every format of a clip. */
-export function downloadLinks(clip) {
-  return FORMATS.map((format) => {
+export function downloadLinks(clip, formats = FORMATS) {
+  const what = { json: 'the parameters as JSON', txt: 'the words as text' };
+  return formats.map((format) => {
     const link = document.createElement('a');
     link.href = `/api/v1/clips/${encodeURIComponent(clip)}.${format}?download=true`;
     link.download = '';
     link.textContent = format.toUpperCase();
-    link.setAttribute('aria-label', `Download ${format === 'json' ? 'the parameters as JSON' : format.toUpperCase()}`);
+    link.setAttribute('aria-label', `Download ${what[format] ?? format.toUpperCase()}`);
     return link;
   });
 }

@@ -4,6 +4,7 @@ const FIRST_LEAD = 0.05; // from scheduling to sounding; short, so that the firs
 const MAX_LEAD = 0.5;
 
 let shared = null;
+let sounding = null; // one sound at a time on the whole page
 
 /** The page's one AudioContext; call it from a click or a key press, so that the browser lets it sound. */
 export function audioContext(rate = 24000) {
@@ -44,6 +45,8 @@ export class Sound {
   }
 
   play(from = this.offset) {
+    if (sounding !== this && sounding?.playing) sounding.pause();
+    sounding = this;
     this.silence();
     const context = audioContext(this.rate);
     this.base = { time: context.currentTime + this.lead, sample: Math.min(from, this.length) };

@@ -1,6 +1,7 @@
-/** Joins the page's controls (Gradio) with the player, the history and the codec tab. */
+/** Joins the page's controls (Gradio) with the player, the history and the other tabs. */
 
 import { Compare } from './compare.js';
+import { Desk } from './continuation.js';
 import { History, make } from './history.js';
 import { Player } from './player.js';
 import { audioContext } from './sound.js';
@@ -48,11 +49,20 @@ async function main() {
   let compare = null; // its tab may not be in the document before it is opened
   const codec = () => (compare ??= document.querySelector('#compare .compare') && new Compare(byId('compare')));
 
+  let desk = null; // the same of the tab of continuations
+  whenPresent('#going-on').then(() => {
+    desk = new Desk(byId('continuation'), tellServer);
+    window.calmStudio.desk = desk;
+    drain();
+  });
+
   const receive = (detail) => {
     if (detail.type === 'run') {
       if (state.wanted) player.stream(detail.run, detail.request, state.clicked);
       else stopRun(detail.run);
     }
+    else if (detail.type === 'continuation') desk?.play(detail.runs);
+    else if (detail.type === 'error' && detail.place === 'continuation') desk?.fail(detail.message);
     else if (detail.type === 'error' && detail.param === 'codec') codec()?.fail(detail.message);
     else if (detail.type === 'error') player.fail(detail.message);
     else if (detail.type === 'status') player.say(detail.message, detail.fraction);
@@ -66,7 +76,7 @@ async function main() {
     for (const detail of (window.calmMessages ?? []).splice(0)) if (detail) receive(detail);
   };
 
-  connectActions(player, codec);
+  connectActions(player, codec, () => desk);
   connectText();
   connectTheme();
   nameGroups();
@@ -76,7 +86,7 @@ async function main() {
   drain(); // what came before this script was ready
 }
 
-function connectActions(player, codec) {
+function connectActions(player, codec, desk) {
   // capture: the audio context has to be opened inside the gesture, before Gradio handles the click
   document.addEventListener(
     'click',
@@ -85,6 +95,8 @@ function connectActions(player, codec) {
       if (!target) return;
       if (target.id === 'speak') beginSpeaking(player);
       if (target.id === 'stop') stopSpeaking(player);
+      if (target.id === 'go-on') desk()?.begin();
+      if (target.id === 'go-on-stop') desk()?.stop();
       if (target.id === 'codec-run') {
         audioContext();
         codec()?.say('Encoding and decoding…');
@@ -96,8 +108,10 @@ function connectActions(player, codec) {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       speakNow();
-    } else if (event.key === 'Escape' && !event.target.closest?.('[role=listbox], [aria-expanded=true]'))
+    } else if (event.key === 'Escape' && !event.target.closest?.('[role=listbox], [aria-expanded=true]')) {
       stopSpeaking(player);
+      desk()?.stop();
+    }
   });
 }
 
@@ -116,9 +130,9 @@ function beginSpeaking(player) {
   player.show({ state: 'waiting', status: 'Starting…' });
 }
 
-/** Press Speak; a textbox hands its value to Gradio on input, so nothing has to be waited for. */
+/** Press the button of the tab that is open; a textbox hands its value to Gradio on input, so nothing is waited for. */
 function speakNow() {
-  byId('speak')?.click();
+  ['speak', 'go-on'].map(byId).find((button) => button?.checkVisibility())?.click();
 }
 
 function connectText() {
@@ -152,9 +166,11 @@ function connectTheme() {
 
 /** Gradio's radio groups have no accessible name; give them theirs. */
 function nameGroups() {
-  const group = document.querySelector('#voice-source .wrap');
-  group?.setAttribute('role', 'radiogroup');
-  group?.setAttribute('aria-label', 'Kind of voice');
+  for (const [id, name] of [['voice-source', 'Kind of voice'], ['prompt-source', 'Kind of prompt']])
+    whenPresent(`#${id} .wrap`).then((group) => {
+      group.setAttribute('role', 'radiogroup');
+      group.setAttribute('aria-label', name);
+    });
 }
 
 async function showExamples(player) {

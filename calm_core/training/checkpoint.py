@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +29,42 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     os.replace(part, path)
 
 
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor that FSDP cut over processes, gathered (a call that all processes must make); any other as it is."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor  # type: ignore[operator]
+
+
+def _like(value: Tensor, model: Tensor) -> Tensor:
+    """A whole tensor, cut over processes as `model` is."""
+    if not hasattr(model, "full_tensor"):
+        return value
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    assert isinstance(model, DTensor)
+    return distribute_tensor(value.to(model.device), model.device_mesh, model.placements)
+
+
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     flat = {}
     for index, values in optimizer.state_dict()["state"].items():
         for name, value in values.items():
-            flat[f"{index}.{name}"] = value if isinstance(value, Tensor) else torch.tensor(float(value))
+            flat[f"{index}.{name}"] = whole(value) if isinstance(value, Tensor) else torch.tensor(float(value))
     return flat
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, flat: dict[str, Tensor]) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in flat.items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
+        place = state.setdefault(int(index), {})
+        place[name] = _like(value, parameters[int(index)]) if value.ndim else value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _restore(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    mine = module.state_dict()
+    module.load_state_dict({k: _like(v, mine[k]) if k in mine else v for k, v in tensors.items()})
 
 
 def save(
@@ -49,16 +73,26 @@ def save(
     modules: dict[str, nn.Module],
     optimizers: dict[str, torch.optim.Optimizer],
     extra: dict[str, Any],
+    write: bool = True,
 ) -> None:
     """Write `modules`, `optimizers` and the step into `folder`; the previous checkpoint stays valid until the end.
 
-    The tensors of a step go to files named after it; `checkpoint.json`, replaced last, says which ones count.
+    The tensors of a step go to files named after it; `checkpoint.json`, replaced last, says which ones count. All
+    processes call this, since cut tensors are gathered; the one with `write` has the files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, Callable[[], dict[str, Tensor]]] = {}
     for name, module in modules.items():
-        write_tensors(folder / f"{name}-{step}.safetensors", module.state_dict())
+        files[f"{name}-{step}.safetensors"] = module.state_dict
     for name, optimizer in optimizers.items():
-        write_tensors(folder / f"{name}-{step}.optimizer.safetensors", _optimizer_tensors(optimizer))
+        files[f"{name}-{step}.optimizer.safetensors"] = partial(_optimizer_tensors, optimizer)
+    if write:
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, tensors in files.items():
+        gathered = {key: whole(value) for key, value in tensors().items()}
+        if write:
+            write_tensors(folder / name, gathered)
+    if not write:
+        return
     write_json(folder / "checkpoint.json", {"step": step, **extra})
     for old in folder.glob("*.safetensors"):
         if f"-{step}." not in old.name:
@@ -80,7 +114,7 @@ def load(
     step = extra.pop("step")
     for name, module in modules.items():
         try:
-            module.load_state_dict(load_file(folder / f"{name}-{step}.safetensors"))
+            _restore(module, load_file(folder / f"{name}-{step}.safetensors"))
         except (RuntimeError, FileNotFoundError) as error:
             reason = str(error).splitlines()[-1].strip()
             raise InputError(f"The checkpoint in {folder} does not fit this recipe's {name}: {reason}") from None

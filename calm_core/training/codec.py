@@ -20,7 +20,9 @@ from calm_core.training.ema import EMA
 from calm_core.training.losses import MultiScaleMel, kl_to_standard_normal
 from calm_core.training.pitch import corpus_pitch
 from calm_core.training.recipes import CodecRecipe
+from calm_core.training.schedule import own_rows
 from calm_core.training.semantic import SemanticDistance, Teacher, build_teacher
+from calm_core.training.trainer import Trainer
 from calm_core.weights import read_tensors
 
 # Vectors for each code from which the codebooks begin. A batch of crops has fewer vectors than there are codes.
@@ -33,13 +35,14 @@ Pass = tuple[Tensor, Tensor, dict[str, Tensor]]
 class _Variational(nn.Module):
     """One differentiable pass, so that a distributed wrapper sees a single forward."""
 
-    def __init__(self, codec: SpectralCodec, semantic: SemanticDistance | None):
+    def __init__(self, codec: SpectralCodec, semantic: SemanticDistance | None, batch: int, mine: slice):
         super().__init__()
-        self.codec, self.semantic = codec, semantic
+        self.codec, self.semantic, self.batch, self.mine = codec, semantic, batch, mine
 
     def forward(self, wave: Tensor, pitch: Tensor, generator: torch.Generator, features: Tensor | None) -> Pass:
         mean, log_variance = self.codec.posterior(wave[:, None])
-        noise = torch.randn(mean.shape, generator=generator).to(mean.device)
+        # Drawn for the whole batch, so that a row meets the same noise on any number of processes.
+        noise = torch.randn(self.batch, *mean.shape[1:], generator=generator)[self.mine].to(mean.device)
         latents = mean + noise * torch.exp(0.5 * log_variance)  # the reparameterised posterior sample
         # The true pitch drives the pulses: the sound then teaches the filters alone, and the pitch has its own loss.
         made, log_pitch = self.codec.decoder(latents, pitch=pitch)
@@ -89,12 +92,13 @@ def start_from(codec: Codec, path: Path) -> None:
     checkpoint.load_fitting(codec if whole else spectral_part(codec), path)
 
 
-class CodecTrainer:
-    """See `loop.Trainer`. The discriminators and the codec take turns on the same batch."""
+class CodecTrainer(Trainer):
+    """See `trainer.Trainer`. The discriminators and the codec take turns on the same batch."""
 
     def __init__(self, recipe: CodecRecipe, accelerator: Any):
         self.recipe, self.schedule, self.folder = recipe, recipe.schedule, recipe.folder
         self.accelerator = accelerator
+        self.mine = own_rows(self.schedule.batch, accelerator)
         torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
         codec = build_codec(recipe.model)
         spectral_part(codec).encoder.requires_grad_(not recipe.freeze_encoder)
@@ -121,7 +125,7 @@ class CodecTrainer:
         if isinstance(codec, RVQCodec):
             one_pass: nn.Module = _Quantized(codec, semantic, recipe.level_dropout)
         else:
-            one_pass = _Variational(spectral_part(codec), semantic)
+            one_pass = _Variational(spectral_part(codec), semantic, self.schedule.batch, self.mine)
         s = recipe.schedule
         optimizers: dict[str, torch.optim.Optimizer] = {
             "codec_optimizer": torch.optim.AdamW(
@@ -149,8 +153,9 @@ class CodecTrainer:
     def step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """One step of the discriminators (once they have joined) and one of the codec."""
         recipe, accelerator = self.recipe, self.accelerator
-        count = max(1, self.schedule.batch // accelerator.num_processes)
-        wave, origins = self.training.crops(count, self.length, self.hop, generator)
+        wave, origins = self.training.crops(self.schedule.batch, self.length, self.hop, generator)
+        wave, origins = wave[self.mine], origins[self.mine]
+        self.seen = [row.id for row, _ in origins]
         features = None if self.teacher is None else self.teacher.features(wave, origins).to(accelerator.device)
         wave, (pitch, voiced) = wave.to(accelerator.device), self.pitch_of(origins)
         if isinstance(self.codec, RVQCodec) and not self.codec.quantizer.started:
@@ -162,7 +167,9 @@ class CodecTrainer:
         parts = {
             "mel": self.mel(made, target),
             **bottleneck,
-            "pitch": ((log_pitch - pitch.log()).abs() * voiced).sum() / voiced.sum().clamp(min=1),
+            # Divided by the mean count over processes, so that their mean is that of the whole batch.
+            "pitch": ((log_pitch - pitch.log()).abs() * voiced).sum()
+            / accelerator.reduce(voiced.sum(), "mean").clamp(min=1),
         }
         total = recipe.mel_weight * parts["mel"] + recipe.pitch_weight * parts["pitch"]
         total = total + sum(self.bottleneck[name] * loss for name, loss in bottleneck.items())
@@ -187,17 +194,20 @@ class CodecTrainer:
             parts["perplexity"] = self.codec.quantizer.perplexity().mean()
         return {name: value.detach() for name, value in parts.items()}
 
+    def batch_ids(self) -> list[str]:
+        """See `trainer.Trainer`."""
+        return self.seen
+
     @torch.no_grad()
     def start_codebooks(self, codec: RVQCodec, generator: torch.Generator) -> None:
         """Begin the codebooks at clusters of many more crops than a step has."""
         accelerator = self.accelerator
         frames = self.length // codec.frame_size
-        crops = -(-START_VECTORS * codec.codebook_size // (frames * accelerator.num_processes))
         latents = []
-        for at in range(0, crops, self.schedule.batch):
-            wave, _ = self.training.crops(min(self.schedule.batch, crops - at), self.length, self.hop, generator)
+        for _ in range(0, -(-START_VECTORS * codec.codebook_size // frames), self.schedule.batch):
+            wave, _ = self.training.crops(self.schedule.batch, self.length, self.hop, generator)
             with accelerator.autocast():
-                latents.append(codec.autoencoder.encode(wave[:, None].to(accelerator.device)))
+                latents.append(codec.autoencoder.encode(wave[self.mine, None].to(accelerator.device)))
         codec.quantizer.start(torch.cat(latents), generator)
 
     def pitch_of(self, origins: list[tuple[Row, int]]) -> tuple[Tensor, Tensor]:

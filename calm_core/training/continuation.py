@@ -6,16 +6,17 @@ import sys
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from calm_core.audio_lm import AudioLM, Weights
 from calm_core.training import checkpoint
 from calm_core.training.data import Corpus
-from calm_core.training.ema import EMA
+from calm_core.training.latent_shards import latents_exist
 from calm_core.training.latents import encode_corpus, load_codec
 from calm_core.training.passages import PassageBatch, Passages, prepare_tokenizer
 from calm_core.training.recipes import ContinuationRecipe
 from calm_core.training.text_start import start_audio_lm
+from calm_core.training.trainer import LossTrainer
 from calm_core.types import Losses
 
 
@@ -50,12 +51,12 @@ def parameter_groups(model: AudioLM, recipe: ContinuationRecipe) -> list[dict[st
     return [group for group in groups if group["params"]]
 
 
-class ContinuationTrainer:
-    """See `loop.Trainer`."""
+class ContinuationTrainer(LossTrainer):
+    """See `trainer.Trainer`."""
 
     def __init__(self, recipe: ContinuationRecipe, accelerator: Any):
-        self.recipe, self.schedule, self.folder = recipe, recipe.schedule, recipe.folder
-        self.accelerator = accelerator
+        super().__init__(recipe.schedule, recipe.folder, accelerator)
+        self.recipe = recipe
         torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
         model = AudioLM(recipe.model)
         if recipe.text_lm is not None:
@@ -67,7 +68,7 @@ class ContinuationTrainer:
         if accelerator.is_main_process:
             for split in ("train", "valid", "heldout"):
                 path = recipe.latents / f"{split}.safetensors"
-                if not path.exists():
+                if not latents_exist(path):
                     recipe.latents.mkdir(parents=True, exist_ok=True)
                     codec = model.codec.to(accelerator.device)
                     encode_corpus(codec, Corpus(recipe.corpus, split), path, device=str(accelerator.device))
@@ -79,39 +80,29 @@ class ContinuationTrainer:
         self.training, self.valid = (
             Passages(
                 recipe.latents / f"{split}.safetensors", recipe.model.text, tokenizer, model.codec.frame_rate,
-                recipe.seconds, recipe.text_dropout,
+                recipe.seconds, recipe.text_dropout, recipe.on_corrupt,
             )
             for split in ("train", "valid")
         )  # fmt: skip
         if not model.discrete:
             model.latent_mean, model.latent_std = self.training.statistics()
-        s = recipe.schedule
-        optimizer = torch.optim.AdamW(parameter_groups(model, recipe), s.learning_rate, s.betas)
-        for group in optimizer.param_groups:
-            group["peak_lr"] = group["lr"]
         weights = Weights(
             recipe.head_batch_multiplier, recipe.context_noise, recipe.text_loss_weight, recipe.pad_weight
         )
-        loss = ContinuationLoss(model, weights)
-        self.ema = EMA(loss.to(accelerator.device), s.ema)
-        self.modules: dict[str, nn.Module] = {"model": loss, "ema": self.ema.average}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": optimizer}
-        self.model = loss
-        self.wrapped, self.optimizer = accelerator.prepare(loss, optimizer)
+        self.build(ContinuationLoss(model, weights), self.training.lengths, parameter_groups(model, recipe))
 
-    def step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """One optimisation step."""
-        count = max(1, self.schedule.batch // self.accelerator.num_processes)
-        batch = self.training.draw(count, generator).to(self.accelerator.device)
+    def before_step(self, step: int) -> None:
+        """Tell the head how far the training is."""
+        assert isinstance(self.model, ContinuationLoss)
         self.model.calm.head.at_step(step, self.schedule.steps)
-        with self.accelerator.autocast():
-            losses = self.wrapped(batch, generator)
-        self.optimizer.zero_grad()
-        self.accelerator.backward(losses.total)
-        norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.schedule.clip)
-        self.optimizer.step()
-        self.ema.update(self.model, step)
-        return {**losses.parts, "gradient": norm.detach()}
+
+    def batch(self, rows: list[int], generator: torch.Generator) -> PassageBatch:
+        """See `LossTrainer`."""
+        return self.training.collate(rows, generator).to(self.accelerator.device)
+
+    def row_id(self, row: int) -> str:
+        """The id of a passage."""
+        return self.training.rows[row]["id"]
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:

@@ -1,12 +1,10 @@
 """Latents computed once: a corpus through a trained codec, kept beside what a TTS model needs to know of each row."""
 
-import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from calm_core.codecs import Codec, RVQCodec
@@ -14,6 +12,8 @@ from calm_core.conditioners.aligned import ENDINGS, PHONE_INDEX
 from calm_core.errors import InputError
 from calm_core.training.checkpoint import write_json, write_tensors
 from calm_core.training.data import Corpus, Row
+from calm_core.training.faults import OnCorrupt
+from calm_core.training.latent_shards import open_latents
 from calm_core.training.statistics import exact_statistics, write_statistics
 from calm_core.weights import read_tensors
 
@@ -99,13 +99,15 @@ class LatentCorpus:
     """Utterances as latents with aligned phones.
 
     Args:
-        path: A file written by `encode_corpus`.
+        path: A file written by `encode_corpus`, or the one that an index of shards stands for.
         min_prompt_frames, max_prompt_frames: Range of voice prompt lengths; 12.5 frames a second.
+        on_corrupt: What a damaged shard leads to.
     """
 
-    def __init__(self, path: Path, min_prompt_frames: int = 16, max_prompt_frames: int = 75):
-        self.latents = load_file(path)
-        rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    def __init__(
+        self, path: Path, min_prompt_frames: int = 16, max_prompt_frames: int = 75, on_corrupt: OnCorrupt = "stop"
+    ):
+        self.latents, rows = open_latents(path, on_corrupt)
         self.rows = [row for row in rows if all(phone in PHONE_INDEX for phone, _ in row["phones"])]
         self.prompt_range = (min_prompt_frames, max_prompt_frames)
         self.of_speaker: dict[str, list[int]] = {}
@@ -116,13 +118,6 @@ class LatentCorpus:
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Exact mean and deviation `[D]` of every latent channel."""
         return exact_statistics([self.latents[row["id"]] for row in self.rows])
-
-    def draw(self, count: int, generator: torch.Generator) -> TTSBatch:
-        """A random batch of rows of similar length: one bucket of a pool eight times as large."""
-        pool = torch.randint(len(self.rows), (8 * count,), generator=generator)
-        pool = pool[self.lengths[pool].argsort()]
-        start = int(torch.randint(8, (1,), generator=generator)) * count
-        return self.collate(pool[start : start + count].tolist(), generator)
 
     def collate(self, indices: list[int], generator: torch.Generator) -> TTSBatch:
         """The rows with these indices as a batch, each with a prompt drawn from its speaker's other rows."""

@@ -1,86 +1,36 @@
-"""The training loop that every trainer shares: evaluate, sample, save, step.
+"""The training loop that every trainer shares: step, judge, log, save, evaluate.
 
-Every random draw of step n comes from a generator seeded by (recipe seed, n, process), so a resumed run draws what an
+Every random draw of step n comes from generators seeded by (recipe seed, n, share), so a resumed run draws what an
 uninterrupted one would have drawn, and nothing random needs to be saved.
 """
 
 import contextlib
-import csv
-import math
+import importlib
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from calm_core.errors import InputError
 from calm_core.training import checkpoint
-from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, Schedule, read_recipe
+from calm_core.training.guard import LossGuard, fault, first_not_finite
+from calm_core.training.progress import Curves, Progress
+from calm_core.training.recipes import CodecRecipe, read_recipe
+from calm_core.training.schedule import learning_rate, step_generator
+from calm_core.training.trainer import Trainer
 
-
-class Trainer(Protocol):
-    """What the loop asks of a trainer."""
-
-    schedule: Schedule
-    folder: Path
-    modules: dict[str, nn.Module]
-    optimizers: dict[str, torch.optim.Optimizer]
-
-    def step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """One optimisation step; returns named scalars for the curves."""
-        ...
-
-    def evaluate(self, step: int) -> dict[str, float]:
-        """Figures on held-out data; also writes listening samples."""
-        ...
-
-    def export(self, step: int) -> None:
-        """Write the model as it will be used."""
-        ...
-
-
-def learning_rate(schedule: Schedule, step: int) -> float:
-    """Linear warm-up, then a cosine from `learning_rate` to `final_learning_rate`."""
-    if step < schedule.warmup:
-        return schedule.learning_rate * (step + 1) / schedule.warmup
-    progress = (step - schedule.warmup) / max(1, schedule.steps - schedule.warmup)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    return schedule.final_learning_rate + (schedule.learning_rate - schedule.final_learning_rate) * cosine
-
-
-def step_generator(seed: int, step: int, process: int) -> torch.Generator:
-    """The generator of one step of one process."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 1024 + process)
-
-
-class Curves:
-    """Training curves as CSV (always) and TensorBoard (where installed)."""
-
-    def __init__(self, folder: Path):
-        self.path = folder / "curves.csv"
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.writer: Any = SummaryWriter(str(folder / "tensorboard"))
-        except ImportError:
-            self.writer = None
-
-    def add(self, step: int, values: dict[str, float]) -> None:
-        """Append one row a value: step, name, value."""
-        fresh = not self.path.exists()
-        with open(self.path, "a", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file)
-            if fresh:
-                rows.writerow(["step", "name", "value"])
-            rows.writerows([step, name, f"{value:.6g}"] for name, value in values.items())
-        if self.writer is not None:
-            for name, value in values.items():
-                self.writer.add_scalar(name, value, step)
+# The trainer of every kind of recipe, imported when it is used.
+TRAINERS = {
+    "codec": "calm_core.training.codec:CodecTrainer",
+    "continuation": "calm_core.training.continuation:ContinuationTrainer",
+    "distillation": "calm_core.training.distill:DistillationTrainer",
+    "tts": "calm_core.training.tts:TTSTrainer",
+}
 
 
 @contextlib.contextmanager
@@ -109,95 +59,180 @@ def stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def _floats(values: dict[str, Tensor]) -> dict[str, float]:
+    """Scalars from the device in one transfer."""
+    return dict(zip(values, torch.stack([value.float() for value in values.values()]).tolist(), strict=True))
+
+
+def _add_up(accelerator: Any, numbers: list[float]) -> list[float]:
+    """Sums over processes, so that all of them decide alike."""
+    if accelerator.num_processes == 1:
+        return numbers
+    return accelerator.reduce(torch.tensor(numbers, device=accelerator.device), "sum").tolist()
+
+
+def _gather(accelerator: Any, value: Any) -> list[Any]:
+    """One value of every process, on all of them."""
+    if accelerator.num_processes == 1:
+        return [value]
+    from accelerate.utils import gather_object
+
+    return gather_object([value])
+
+
+class _Window:
+    """Values since the last line of the curves, as sums and counts."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, tuple[float, int]] = {}
+
+    def add(self, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            total, count = self.sums.get(name, (0.0, 0))
+            self.sums[name] = total + value, count + 1
+
+    def means(self, accelerator: Any) -> dict[str, float]:
+        """Means over steps and processes; empties the window."""
+        together: dict[str, tuple[float, int]] = {}
+        for sums in _gather(accelerator, self.sums):
+            for name, (total, count) in sums.items():
+                before = together.get(name, (0.0, 0))
+                together[name] = before[0] + total, before[1] + count
+        self.sums = {}
+        return {name: total / count for name, (total, count) in together.items()}
+
+
+class Run:
+    """One run of a trainer; see `run`."""
+
+    def __init__(self, trainer: Trainer, accelerator: Any, resume: bool):
+        self.trainer, self.accelerator = trainer, accelerator
+        self.main = accelerator.is_main_process
+        folder = trainer.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.checkpoint = folder / "checkpoint"
+        self.start, self.elapsed = 0, 0.0
+        self.saved: int | None = None  # step of the last checkpoint that this run has made or begun with
+        if resume:
+            self.start, extra = checkpoint.load(self.checkpoint, trainer.modules, trainer.optimizers)
+            self.elapsed, self.saved = float(extra.get("seconds", 0.0)), self.start
+        elif (self.checkpoint / "checkpoint.json").exists():
+            raise InputError(f"{folder} holds a checkpoint; add --resume to go on, or choose another folder.")
+        self.guard = LossGuard(trainer.schedule.explosion, trainer.schedule.explosion_steps)
+        self.began = self.saved_at = time.monotonic()
+
+    def go(self, asked: threading.Event) -> dict[str, float]:
+        """Train until the schedule ends or `asked` is set; returns the last evaluation."""
+        schedule = self.trainer.schedule
+        curves = Curves(self.trainer.folder) if self.main else None
+        progress = Progress(schedule.steps, self.start, self.main)
+        figures: dict[str, float] = {}
+        window = _Window()
+        try:
+            for step in range(self.start, schedule.steps):
+                self._set_learning_rates(step)
+                values = _floats(self.trainer.step(step, step_generator(schedule.seed, step)))
+                window.add(values)
+                done, last = step + 1, step + 1 == schedule.steps
+                stopping, due = self._judge(step, values, asked.is_set())
+                progress.advance()
+                if done % schedule.log_every == 0 or last:
+                    means = window.means(self.accelerator)
+                    if curves is not None:
+                        curves.add(done, {**means, "steps_per_second": progress.report(done, means)})
+                if stopping or last or (due and self.guard.calm):
+                    self._save(done)
+                if done % schedule.evaluate_every == 0 or last:
+                    if curves is not None:
+                        figures = self.trainer.evaluate(done)
+                        progress.note(f"step {done} evaluation " + " ".join(f"{k} {v:.4g}" for k, v in figures.items()))
+                        curves.add(done, {f"valid/{k}": v for k, v in figures.items()})
+                    progress.pause()
+                if stopping:
+                    progress.note(f"stopped after step {done}; --resume goes on from there")
+                    break
+        finally:
+            progress.close()
+            if curves is not None:
+                curves.close()
+        return figures
+
+    def _set_learning_rates(self, step: int) -> None:
+        schedule = self.trainer.schedule
+        share = learning_rate(schedule, step) / schedule.learning_rate
+        for group in (g for o in self.trainer.optimizers.values() for g in o.param_groups):
+            group["lr"] = group["peak_lr"] * share
+
+    def _judge(self, step: int, values: dict[str, float], asked: bool) -> tuple[bool, bool]:
+        """Whether to stop and whether to save, the same on all processes.
+
+        Raises:
+            InputError: A value is not finite, or the loss explodes; on all processes alike.
+        """
+        bad = first_not_finite(values)
+        watched = next(iter(values))
+        due = time.monotonic() - self.saved_at > self.trainer.schedule.save_minutes * 60
+        flags = [float(bad is not None), float(asked), float(due and self.main), 0.0 if bad else values[watched]]
+        broken, stop, save, total = _add_up(self.accelerator, flags)
+        loss = total / self.accelerator.num_processes
+        reason = None
+        if broken:
+            names = [name for name in _gather(self.accelerator, bad) if name]
+            reason = f"{names[0]} is not finite"
+        elif self.guard.look(loss):
+            reason = (
+                f"{watched} exploded: it is {loss:.4g} and has been above {self.guard.ratio:g} times its usual "
+                f"{self.guard.usual:.4g} for {self.guard.streak} steps"
+            )
+        if reason is not None:
+            mine = self.trainer.batch_ids() if bad or not broken else []
+            ids = [row for part in _gather(self.accelerator, mine) for row in part]
+            raise fault(reason, step, ids, self.checkpoint, self.saved)
+        return stop > 0, save > 0
+
+    def _save(self, done: int) -> None:
+        seconds = self.elapsed + time.monotonic() - self.began
+        trainer = self.trainer
+        checkpoint.save(
+            self.checkpoint, done, trainer.modules, trainer.optimizers, {"seconds": seconds}, write=self.main
+        )
+        if self.main:
+            trainer.export(done)
+        self.saved, self.saved_at = done, time.monotonic()
+
+
 def run(trainer: Trainer, accelerator: Any, resume: bool) -> dict[str, float]:
-    """Train to the end of the schedule, or to a signal; returns the last evaluation. For errors see `_run`."""
-    with stop_signals() as asked:
-        return _run(trainer, accelerator, resume, asked)
-
-
-def _run(trainer: Trainer, accelerator: Any, resume: bool, asked: threading.Event) -> dict[str, float]:
-    """Train until the schedule ends or `asked` is set, and save.
+    """Train to the end of the schedule, or to a signal, and save; returns the last evaluation.
 
     Raises:
-        InputError: `resume` without a checkpoint, a checkpoint in the folder without `resume`, or a loss that is not
-            finite (the last checkpoint stays as it is).
+        InputError: `resume` without a checkpoint, a checkpoint in the folder without `resume`, a value that is not
+            finite, or a loss that explodes (the last checkpoint stays as it is).
     """
-    schedule, folder, main = trainer.schedule, trainer.folder, accelerator.is_main_process
-    folder.mkdir(parents=True, exist_ok=True)
-    start, elapsed = 0, 0.0
-    if resume:
-        start, extra = checkpoint.load(folder / "checkpoint", trainer.modules, trainer.optimizers)
-        elapsed = float(extra.get("seconds", 0.0))
-    elif (folder / "checkpoint" / "checkpoint.json").exists():
-        raise InputError(f"{folder} holds a checkpoint; add --resume to go on, or choose another folder.")
-    curves = Curves(folder) if main else None
-    began = saved = logged = time.monotonic()
-    figures: dict[str, float] = {}
-    window: dict[str, list[float]] = {}
-    for step in range(start, schedule.steps):
-        for group in (g for o in trainer.optimizers.values() for g in o.param_groups):
-            group["lr"] = group["peak_lr"] / schedule.learning_rate * learning_rate(schedule, step)
-        values = trainer.step(step, step_generator(schedule.seed, step, accelerator.process_index))
-        for name, value in values.items():
-            window.setdefault(name, []).append(float(value))
-            if not math.isfinite(window[name][-1]):
-                raise InputError(f"{name} is not finite at step {step}; the last checkpoint in {folder} is intact.")
-        done = step + 1
-        if main and (done % schedule.log_every == 0 or done == schedule.steps):
-            means = {name: sum(v) / len(v) for name, v in window.items() if v}
-            rate = len(next(iter(window.values()))) / (time.monotonic() - logged)
-            left = (schedule.steps - done) / rate
-            text = " ".join(f"{name} {value:.4g}" for name, value in means.items())
-            print(
-                f"step {done}/{schedule.steps} {text} | {rate:.2f} steps/s, {left / 60:.0f} min left",
-                file=sys.stderr,
-                flush=True,
-            )
-            assert curves is not None
-            curves.add(done, {**means, "steps_per_second": rate})
-            window, logged = {}, time.monotonic()
-        stopping = asked.is_set()
-        due = stopping or time.monotonic() - saved > schedule.save_minutes * 60
-        if main and (due or done == schedule.steps):
-            seconds = elapsed + time.monotonic() - began
-            checkpoint.save(folder / "checkpoint", done, trainer.modules, trainer.optimizers, {"seconds": seconds})
-            trainer.export(done)
-            saved = time.monotonic()
-        if main and (done % schedule.evaluate_every == 0 or done == schedule.steps):
-            figures = trainer.evaluate(done)
-            print(
-                f"step {done} evaluation " + " ".join(f"{k} {v:.4g}" for k, v in figures.items()),
-                file=sys.stderr,
-                flush=True,
-            )
-            assert curves is not None
-            curves.add(done, {f"valid/{k}": v for k, v in figures.items()})
-            logged = time.monotonic()
-        if stopping:
-            if main:
-                print(f"stopped after step {done}; --resume goes on from there", file=sys.stderr, flush=True)
-            break
-    return figures
+    with stop_signals() as asked:
+        return Run(trainer, accelerator, resume).go(asked)
 
 
 def train_recipe(path: Path, overrides: list[str], resume: bool) -> dict[str, float]:
-    """`calm train RECIPE.yaml [key=value ...] [--resume]`."""
-    from accelerate import Accelerator
+    """`calm train RECIPE.yaml [key=value ...] [--resume]`.
+
+    Raises:
+        InputError: The recipe is wrong or needs what is not there, before any work; and what `run` raises.
+    """
+    from accelerate import Accelerator, DistributedDataParallelKwargs
+
+    from calm_core.training.check import check
 
     recipe = read_recipe(path, overrides)
-    accelerator = Accelerator(mixed_precision="bf16" if recipe.schedule.bf16 else "no")
-    if isinstance(recipe, CodecRecipe):
-        from calm_core.training.codec import CodecTrainer
-
-        return run(CodecTrainer(recipe, accelerator), accelerator, resume)
-    if isinstance(recipe, ContinuationRecipe):
-        from calm_core.training.continuation import ContinuationTrainer
-
-        return run(ContinuationTrainer(recipe, accelerator), accelerator, resume)
-    if isinstance(recipe, DistillationRecipe):
-        from calm_core.training.distill import DistillationTrainer
-
-        return run(DistillationTrainer(recipe, accelerator), accelerator, resume)
-    from calm_core.training.tts import TTSTrainer
-
-    return run(TTSTrainer(recipe, accelerator), accelerator, resume)
+    check(recipe)
+    codec = isinstance(recipe, CodecRecipe)
+    # A share in which every condition is dropped leaves weights without a gradient.
+    wrapping = DistributedDataParallelKwargs(find_unused_parameters=not codec)
+    accelerator = Accelerator(mixed_precision="bf16" if recipe.schedule.bf16 else "no", kwargs_handlers=[wrapping])
+    if accelerator.distributed_type.value == "FSDP" and (codec or not accelerator.is_fsdp2):
+        way_out = "train it with DDP" if codec else "give accelerate fsdp_version: 2"
+        raise InputError(
+            f"FSDP's first version, and FSDP for codecs with their two optimizers, are not used; {way_out}."
+        )
+    module, _, name = TRAINERS[recipe.kind].partition(":")
+    trainer = getattr(importlib.import_module(module), name)(recipe, accelerator)
+    return run(trainer, accelerator, resume)

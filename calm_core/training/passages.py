@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -16,6 +14,8 @@ from calm_core.config import TextStreamConfig
 from calm_core.errors import InputError
 from calm_core.text_stream import lay_out
 from calm_core.training.data import Corpus
+from calm_core.training.faults import OnCorrupt
+from calm_core.training.latent_shards import open_latents
 from calm_core.training.statistics import exact_statistics
 
 # A share of the pieces begins where its passage begins, so that the model also learns to start from nothing.
@@ -52,12 +52,13 @@ class Passages:
     """Passages of one split.
 
     Args:
-        path: A file written by `latents.encode_corpus`, with latents or codes.
+        path: A file written by `latents.encode_corpus`, with latents or codes, or the one that shards stand for.
         text: The text stream, or None for a model without one.
         tokenizer: Of the text.
         frame_rate: Frames a second.
         seconds: Length of a piece.
         text_dropout: Share of the pieces that begin with hidden text.
+        on_corrupt: What a damaged shard of latents leads to.
     """
 
     def __init__(
@@ -68,10 +69,11 @@ class Passages:
         frame_rate: float,
         seconds: float,
         text_dropout: float,
+        on_corrupt: OnCorrupt = "stop",
     ):
-        self.frames = load_file(path)
-        self.rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        self.frames, self.rows = open_latents(path, on_corrupt)
         self.count = round(seconds * frame_rate)
+        self.lengths = torch.tensor([min(self.count, self.frames[row["id"]].shape[0]) for row in self.rows])
         self.delay = 0 if text is None else text.delay
         self.text_dropout = text_dropout
         self.texts: list[Tensor] = []
@@ -90,11 +92,6 @@ class Passages:
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Exact mean and deviation [D] of every latent channel."""
         return exact_statistics([self.frames[row["id"]] for row in self.rows])
-
-    def draw(self, count: int, generator: torch.Generator) -> PassageBatch:
-        """A random batch."""
-        picked = torch.randint(len(self.rows), (count,), generator=generator).tolist()
-        return self.collate(picked, generator)
 
     def collate(self, indices: list[int], generator: torch.Generator) -> PassageBatch:
         """A random piece of each of these rows."""

@@ -22,11 +22,18 @@ class Schedule(Strict):
     steps: int = Field(ge=1)
     batch: int = Field(ge=1, description="utterances or crops a step, over all processes")
     learning_rate: float = Field(gt=0)
-    final_learning_rate: float = Field(1e-5, ge=0, description="end of the cosine")
+    final_learning_rate: float = Field(1e-5, ge=0, description="end of the decay")
     warmup: int = Field(200, ge=0)
+    decay: Literal["cosine", "wsd"] = Field("cosine", description="see schedule.learning_rate")
+    decay_share: float = Field(0.2, gt=0, le=1, description="of the steps, in which wsd decays")
+    accumulate: int = Field(
+        1, ge=1, description="shares of a batch that are drawn and judged on their own; 1 is one a process"
+    )
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0)
+    explosion: float = Field(20.0, gt=1, description="times its running median that the loss may reach")
+    explosion_steps: int = Field(10, ge=1, description="steps in succession above that which stop the run")
     ema: float = Field(0.999, ge=0, lt=1)
     bf16: bool = True
     seed: int = 0
@@ -105,6 +112,7 @@ class TTSRecipe(Strict):
     condition_dropout: float = Field(0.1, ge=0, lt=1)
     history_noise: float = Field(0.2, ge=0, le=1)
     duration_weight: float = 0.5
+    on_corrupt: Literal["stop", "skip"] = Field("stop", description="what a damaged shard of latents leads to")
     start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
     new_head: bool = Field(
         False, description="the head starts anew all the same, since names and shapes of two kinds of heads may agree"
@@ -129,6 +137,7 @@ class DistillationRecipe(Strict):
     cfg_on: Literal["text", "text_and_voice"] = "text"
     history_noise: float = Field(0.2, ge=0, le=1, description="as in the teacher's training; both hear the same")
     duration_weight: float = Field(0.5, ge=0, description="of the distance from the teacher's log-durations")
+    on_corrupt: Literal["stop", "skip"] = Field("stop", description="as for `kind: tts`")
 
 
 class ContinuationRecipe(Strict):
@@ -151,6 +160,7 @@ class ContinuationRecipe(Strict):
     backbone_learning_rate: float | None = Field(
         None, gt=0, description="of the backbone and the text, which start from a text LM; as all others when None"
     )
+    on_corrupt: Literal["stop", "skip"] = Field("stop", description="as for `kind: tts`")
     start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
 
 

@@ -14,12 +14,15 @@ from calm_core.conditioners.aligned import AlignedText
 from calm_core.conditioners.sentences import tidy
 from calm_core.conditioners.text import PrefixText
 from calm_core.conditioners.tokenizer import load_tokenizer
+from calm_core.heads import draw_noise
 from calm_core.model import CALM
 from calm_core.training import checkpoint
+from calm_core.training.codec import write_sample
 from calm_core.training.data import Corpus
-from calm_core.training.ema import EMA
+from calm_core.training.latent_shards import latents_exist
 from calm_core.training.latents import LatentCorpus, TTSBatch, encode_corpus, load_codec
 from calm_core.training.recipes import DistillationRecipe, TTSRecipe
+from calm_core.training.trainer import LossTrainer
 from calm_core.types import Losses
 
 
@@ -128,6 +131,30 @@ class TTSLoss(CALMLoss):
         return Losses(losses.total + recipe.duration_weight * duration, parts)
 
 
+@torch.no_grad()
+def speak(calm: CALM, batch: TTSBatch, generator: torch.Generator) -> list[Tensor]:
+    """A batch's texts in the voices of its prompts, as long as they were: samples `[N]` of each row.
+
+    Aligned text follows the phone times of the batch. The head takes one step, without guidance.
+    """
+    told, device = tell(calm, batch), batch.latents.device
+    transformer, longest = calm.backbone.transformer, batch.latents.shape[1]
+    waves = []
+    for row, count in enumerate(batch.frames.tolist()):
+        prefix = [] if told.prefixes is None else [told.prefixes[row][None]]
+        state = transformer.init_state(1, longest + 1 + sum(part.shape[1] for part in prefix), device)
+        for part in prefix:
+            calm.backbone.prompt(part, state)
+        latents = [calm.backbone.start(1)]
+        for t in range(count + 1):  # the decoder lags behind, by less than a frame
+            frame = None if told.frames is None else told.frames[row : row + 1, min(t, count - 1)]
+            noise = draw_noise(1, calm.head.noise_width(1), generator, device=device)
+            latents.append(calm.step(latents[-1], noise, state, frame)[0])
+        wave = calm.codec.decode(calm.decoded(torch.stack(latents[1:], dim=1)))[0, 0, calm.codec.delay :]
+        waves.append(wave[: count * calm.codec.frame_size])
+    return waves
+
+
 def open_tokenizer(calm: CALM) -> None:
     """Give a model with prefix text its tokenizer, from the path in its configuration.
 
@@ -143,13 +170,15 @@ def prepare_latents(recipe: TTSRecipe | DistillationRecipe, calm: CALM, device: 
     """Encode the corpus once, split by split; files that are there are kept."""
     for split in ("train", "valid", "heldout"):
         path = recipe.latents / f"{split}.safetensors"
-        if not path.exists():
+        if split == "heldout" and not (recipe.corpus / "manifest.jsonl").exists():
+            continue  # latents that came from elsewhere need no corpus, and training reads no held-out speakers
+        if not latents_exist(path):
             recipe.latents.mkdir(parents=True, exist_ok=True)
             encode_corpus(calm.codec.to(device), Corpus(recipe.corpus, split), path, device=str(device))
 
 
-class TTSTrainer:
-    """See `loop.Trainer`; `distill` trains a student by overriding what is learned and from what.
+class TTSTrainer(LossTrainer):
+    """See `trainer.Trainer`; `distill` trains a student by overriding what is learned and from what.
 
     Args:
         recipe: Of either kind.
@@ -157,8 +186,8 @@ class TTSTrainer:
     """
 
     def __init__(self, recipe: TTSRecipe | DistillationRecipe, accelerator: Any):
-        self.recipe, self.schedule, self.folder = recipe, recipe.schedule, recipe.folder
-        self.accelerator = accelerator
+        super().__init__(recipe.schedule, recipe.folder, accelerator)
+        self.recipe = recipe
         torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
         calm = self.make_model()
         load_codec(calm.codec, recipe.codec)
@@ -166,26 +195,9 @@ class TTSTrainer:
         if accelerator.is_main_process:
             prepare_latents(recipe, calm, accelerator.device)
         accelerator.wait_for_everyone()
-        self.training = LatentCorpus(recipe.latents / "train.safetensors")
+        self.training = LatentCorpus(recipe.latents / "train.safetensors", on_corrupt=recipe.on_corrupt)
         self.valid = LatentCorpus(recipe.latents / "valid.safetensors")
-        loss = self.make_loss(calm)
-        s = recipe.schedule
-        learned = [p for p in calm.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in learned if p.ndim >= 2], "weight_decay": s.weight_decay},
-                {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
-            ],
-            s.learning_rate,
-            s.betas,
-        )
-        for group in optimizer.param_groups:
-            group["peak_lr"] = s.learning_rate
-        self.ema = EMA(loss.to(accelerator.device), s.ema)
-        self.modules: dict[str, nn.Module] = {"model": loss, "ema": self.ema.average}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": optimizer}
-        self.model = loss
-        self.wrapped, self.optimizer = accelerator.prepare(loss, optimizer)
+        self.build(self.make_loss(calm), self.training.lengths)
 
     def make_model(self) -> CALM:
         """The model that learns, with its first weights."""
@@ -202,23 +214,23 @@ class TTSTrainer:
         calm.latent_mean, calm.latent_std = self.training.statistics()
         return TTSLoss(calm, self.recipe)
 
+    def before_step(self, step: int) -> None:
+        """Tell the head how far the training is."""
+        assert isinstance(self.model, CALMLoss)
+        self.model.calm.head.at_step(step, self.schedule.steps)
+
+    def batch(self, rows: list[int], generator: torch.Generator) -> Any:
+        """See `LossTrainer`."""
+        batch = self.training.collate(rows, generator).to(self.accelerator.device)
+        return self.prepared(batch, generator, True)
+
     def prepared(self, batch: TTSBatch, generator: torch.Generator, training: bool) -> Any:
         """What the loss is given for a batch that is already on the device."""
         return batch
 
-    def step(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """One optimisation step."""
-        count = max(1, self.schedule.batch // self.accelerator.num_processes)
-        batch = self.training.draw(count, generator).to(self.accelerator.device)
-        self.model.calm.head.at_step(step, self.schedule.steps)
-        with self.accelerator.autocast():
-            losses = self.wrapped(self.prepared(batch, generator, True), generator)
-        self.optimizer.zero_grad()
-        self.accelerator.backward(losses.total)
-        norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.schedule.clip)
-        self.optimizer.step()
-        self.ema.update(self.model, step)
-        return {**losses.parts, "gradient": norm.detach()}
+    def row_id(self, row: int) -> str:
+        """The id of a row of the corpus."""
+        return self.training.rows[row]["id"]
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -226,7 +238,18 @@ class TTSTrainer:
         generator = torch.Generator().manual_seed(0)
         batch = self.valid.collate(list(range(min(64, len(self.valid.rows)))), generator).to(self.accelerator.device)
         losses = self.ema.average(self.prepared(batch, generator, False), generator, training=False)
+        self.listen(step)
         return {name: float(value) for name, value in losses.parts.items()}
+
+    def listen(self, step: int) -> None:
+        """Write two held-out texts as the averaged model speaks them, with draws that never change."""
+        average, generator = self.ema.average, torch.Generator().manual_seed(0)
+        assert isinstance(average, CALMLoss)
+        rows = list(range(min(2, len(self.valid.rows))))
+        batch = self.valid.collate(rows, generator).to(self.accelerator.device)
+        for row, samples in zip(rows, speak(average.calm, batch, generator), strict=True):
+            name = f"{step:07d}-{self.valid.rows[row]['id']}.flac"
+            write_sample(self.folder / "samples" / name, samples, average.calm.codec.sample_rate)
 
     def export(self, step: int) -> None:
         """Write the averaged model, codec included, as `model.safetensors`."""

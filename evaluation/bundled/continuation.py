@@ -45,30 +45,50 @@ class Told:
 
     Attributes:
         system: What made it.
+        prompt: Number of the prompt.
         seed: Of the draw.
         heard: Transcript of the recogniser.
         wrong: Words heard wrongly.
         words: Words thought or said.
         own: Cosine of the voice to the prompt's.
         nearest_other: To the most similar prompt of another speaker.
-        loudness_change: Level of the last third against the first, dB.
     """
 
     system: str
+    prompt: int
     seed: int
     heard: str
     wrong: int
     words: int
     own: float
     nearest_other: float
-    loudness_change: float
 
 
-def loudness_change(clip: Clip) -> float:
-    """Level of the last third of a clip against its first third, dB."""
-    third = len(clip.samples) // 3
-    first, last = (float(np.square(part).mean()) for part in (clip.samples[:third], clip.samples[-third:]))
-    return 10 * float(np.log10(max(last, 1e-10) / max(first, 1e-10)))
+@dataclass(frozen=True)
+class End:
+    """The first or the last seconds of a continuation.
+
+    Attributes:
+        system: What made it.
+        prompt: Number of the prompt.
+        end: `first` or `last`.
+        level_db: Mean power.
+        wrong: Words heard wrongly.
+        words: Words thought or said in these seconds.
+        own: Cosine of the voice to the prompt's.
+    """
+
+    system: str
+    prompt: int
+    end: str
+    level_db: float
+    wrong: int
+    words: int
+    own: float
+
+
+Timed = tuple[Clip, list[tuple[str, float]]]
+"""A clip and its words, each with the second at which it begins."""
 
 
 Loaded = tuple[dict[str, Reconstruction], dict[str, Continuation]]
@@ -79,11 +99,11 @@ def _load(settings: Settings) -> Loaded:
     return codecs, {Path(name).name: Continuation(name, settings.device) for name in settings.models}
 
 
-def _continue(settings: Settings, loaded: Loaded, passages: Sequence[Passage]) -> list[tuple[str, int, list[Clip]]]:
-    sets: list[tuple[str, int, list[Clip]]] = [("real", 0, [passage.rest for passage in passages])]
+def _continue(settings: Settings, loaded: Loaded, passages: Sequence[Passage]) -> list[tuple[str, int, list[Timed]]]:
+    sets: list[tuple[str, int, list[Timed]]] = [("real", 0, [(p.rest, p.words) for p in passages])]
     codecs, models = loaded
     for name, reconstruct in codecs.items():
-        sets.append((name, 0, [reconstruct(passage.rest) for passage in progress(name, passages)]))
+        sets.append((name, 0, [(reconstruct(p.rest), p.words) for p in progress(name, passages)]))
     for name, model in models.items():
         for temperature in settings.temperatures:
             system = f"{name} at {temperature:g}"
@@ -110,7 +130,8 @@ def measure(settings: Settings) -> list[Told]:
 
     prompts = np.stack([embedding(passage.prompt) for passage in passages])
     rows = []
-    for system, seed, clips in _continue(settings, loaded, passages):
+    for system, seed, made in _continue(settings, loaded, passages):
+        clips = [clip for clip, _ in made]
         if settings.audio_dir:
             save_clips(clips, settings.audio_dir / system.replace(" ", "-"))
         heard = recognise(clips, f"{system}, recognised", settings.processes)
@@ -118,8 +139,53 @@ def measure(settings: Settings) -> list[Told]:
             cosines = prompts @ _voice(clip, embedding)
             wrong, words = word_errors(clip.transcript or "", text)
             others = float(np.delete(cosines, number).max())
-            rows.append(Told(system, seed, text, wrong, words, float(cosines[number]), others, loudness_change(clip)))
+            rows.append(Told(system, number, seed, text, wrong, words, float(cosines[number]), others))
     return rows
+
+
+def ends(settings: Settings, part_seconds: float = 5.0) -> list[End]:
+    """The first and last seconds of continuations, by the first of the seeds; two rows a continuation.
+
+    Raises:
+        InputError: As for `measure`.
+    """
+    loaded = _load(settings)
+    passages = held_out_passages(settings.prompts, settings.prompt_seconds, settings.seconds)
+    find_metric("speaker_similarity").load()
+    from evaluation.metrics.recognition import word_errors
+    from evaluation.metrics.speaker import embedding
+
+    prompts = [embedding(passage.prompt) for passage in passages]
+    rows = []
+    for system, seed, made in _continue(settings, loaded, passages):
+        if seed != settings.seeds[0] and system != "real":
+            continue
+        for end, begin in (("first", 0.0), ("last", settings.seconds - part_seconds)):
+            parts = [_part(clip, words, begin, part_seconds) for clip, words in made]
+            heard = recognise(parts, f"{system}, {end} seconds, recognised", settings.processes)
+            for number, (part, text) in enumerate(zip(parts, heard, strict=True)):
+                level = 10 * float(np.log10(max(float(np.square(part.samples).mean()), 1e-10)))
+                wrong, words = word_errors(part.transcript or "", text)
+                own = float(prompts[number] @ _voice(part, embedding))
+                rows.append(End(system, number, end, level, wrong, words, own))
+    return rows
+
+
+def _part(clip: Clip, words: Sequence[tuple[str, float]], begin: float, seconds: float) -> Clip:
+    first, last = round(begin * clip.sample_rate), round((begin + seconds) * clip.sample_rate)
+    said = " ".join(word for word, start in words if begin <= start < begin + seconds)
+    return Clip(clip.item, clip.samples[first:last], clip.sample_rate, said)
+
+
+def vert_by_seed(rows: Sequence[Told]) -> list[float]:
+    """VERT in percent of each seed's transcripts of one system; NaN where nothing was heard."""
+    from evaluation.metrics.diversity import vert
+
+    found = []
+    for seed in sorted({row.seed for row in rows}):
+        texts = [row.heard for row in rows if row.seed == seed]
+        found.append(100 * vert(texts).vert if any(texts) else np.nan)
+    return found
 
 
 def _voice(clip: Clip, embedding) -> np.ndarray:
@@ -131,7 +197,6 @@ def _voice(clip: Clip, embedding) -> np.ndarray:
 
 def summarise(rows: Sequence[Told], draws_seed: int = 0) -> list[dict[str, object]]:
     """A row a system: figures over all clips and seeds with bootstrap intervals over clips; VERT over the seeds."""
-    from evaluation.metrics.diversity import vert
     from evaluation.metrics.perplexity import NGram
 
     language = NGram.train(training_texts())
@@ -146,23 +211,19 @@ def summarise(rows: Sequence[Told], draws_seed: int = 0) -> list[dict[str, objec
         content = bootstrap_ratio([(100.0 * row.wrong, float(row.words)) for row in members], rng)
         own = bootstrap_ratio([(row.own, 1.0) for row in members], rng)
         rank1 = bootstrap_ratio([(100.0 * (row.own > row.nearest_other), 1.0) for row in members], rng)
-        verts = [
-            vert([row.heard for row in members if row.seed == seed]).vert
-            for seed in sorted({row.seed for row in members})
-        ]
+        verts = vert_by_seed(members)
         table.append(
             {
                 "system": system,
                 "clips": len(members),
                 **_named("ppx", ppx),
                 "ppx_ratio": float(ppx[0]) / real_ppx,
-                "vert": 100 * float(np.mean(verts)),
-                "vert_low": 100 * min(verts),
-                "vert_high": 100 * max(verts),
+                "vert": float(np.mean(verts)),
+                "vert_low": min(verts),
+                "vert_high": max(verts),
                 **_named("content_wer", content),
                 **_named("similarity", own),
                 **_named("rank1", rank1),
-                "loudness_change": float(np.mean([row.loudness_change for row in members])),
             }
         )
     return table

@@ -48,7 +48,7 @@ def measure(settings: Settings) -> list[dict[str, object]]:
             voices = []
             label = f"{name} at {temperature:g}"
             for number in progress(label, range(settings.clips)):
-                clip = model.go_on(label, None, settings.seconds, settings.seed * 1000 + number, temperature)
+                clip, _ = model.go_on(label, None, settings.seconds, settings.seed * 1000 + number, temperature)
                 try:
                     voices.append(embedding(clip))
                 except InputError:

@@ -162,7 +162,9 @@ class Continuation:
         with _user_errors():
             self._task = calm_core.load(model, task="speech_continuation", device=device)
 
-    def go_on(self, item: str, prompt: Clip | None, seconds: float, seed: int, temperature: float) -> Clip:
+    def go_on(
+        self, item: str, prompt: Clip | None, seconds: float, seed: int, temperature: float
+    ) -> tuple[Clip, list[tuple[str, float]]]:
         """What follows the prompt, without the prompt; its transcript is what the model thought.
 
         Args:
@@ -171,12 +173,17 @@ class Continuation:
             seconds: Of new sound.
             seed: Of the draws.
             temperature: Of the sound; the text keeps the model's own.
+
+        Returns:
+            The clip, and each word with the second of the clip at which it is spoken.
         """
         with _user_errors():
             heard = None if prompt is None else to_audio(prompt)
             made = self._task.generate(heard, seconds, seed=seed, temperature=temperature)
-        start = round(made.meta["prompt_seconds"] * made.sample_rate)
-        return make_clip(item, made.samples[start:].numpy(), made.sample_rate, made.meta["text"])
+        head = made.meta["prompt_seconds"]
+        samples = made.samples[round(head * made.sample_rate) :].numpy()
+        words = [(word["text"], word["seconds"] - head) for word in made.meta["words"]]
+        return make_clip(item, samples, made.sample_rate, made.meta["text"]), words
 
 
 class Reconstruction:

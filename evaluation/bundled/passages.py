@@ -19,11 +19,13 @@ class Passage:
         speaker: Who tells it.
         prompt: The first seconds.
         rest: The seconds after them; its transcript holds the words spoken in it.
+        words: Those words, each with the second of the rest at which it begins.
     """
 
     speaker: str
     prompt: Clip
     rest: Clip
+    words: list[tuple[str, float]]
 
 
 def _plan() -> tuple[list[Job], CorpusRecipe]:
@@ -64,11 +66,16 @@ def held_out_passages(count: int, prompt_seconds: float, seconds: float) -> list
             cut, end = round(prompt_seconds * CORPUS_RATE), round((prompt_seconds + seconds) * CORPUS_RATE)
             if len(samples) < end:
                 continue
-            words = [word for word, start, _ in row["words"] if prompt_seconds <= start < prompt_seconds + seconds]
+            words = [
+                (word, start - prompt_seconds)
+                for word, start, _ in row["words"]
+                if prompt_seconds <= start < prompt_seconds + seconds
+            ]
             found[speaker] = Passage(
                 speaker,
                 make_clip(f"{speaker}-prompt", samples[:cut], CORPUS_RATE),
-                make_clip(f"{speaker}-real", samples[cut:end], CORPUS_RATE, " ".join(words)),
+                make_clip(f"{speaker}-real", samples[cut:end], CORPUS_RATE, " ".join(word for word, _ in words)),
+                words,
             )
     if len(found) < count:
         raise InputError(

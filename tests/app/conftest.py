@@ -14,7 +14,7 @@ import uvicorn
 from app.server import create_app
 from app.services import Services, build_services
 from app.settings import Settings, load_settings
-from tests.app.tiny import make_codec, make_model, make_voices
+from tests.app.tiny import make_codec, make_continuation, make_model, make_voices
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         default_model=str(make_model(folder / "tiny")),
         default_codec=str(make_codec(folder / "tiny-codec")),
         extra_models=[make_model(folder / "slow", seconds_per_character=1.0)],
+        extra_continuations=[
+            make_continuation(folder / "goes-on", title="Tiny CALM"),
+            make_continuation(folder / "goes-on-codes", "rq_transformer", title="Tiny RQ"),
+        ],
+        loaded_models=6,
         max_text_chars=1000,
         max_upload_mb=3,
         max_prompt_seconds=20,

@@ -107,3 +107,15 @@ def make_voices(folder: Path) -> Path:
         }  # fmt: skip
     (folder / "voices.yaml").write_text(yaml.safe_dump(entries))
     return folder
+
+
+def make_continuation(folder: Path, head: str = "lsd", title: str = "Tiny that goes on") -> Path:
+    """A model that continues speech, over latents (`lsd`) or over codes (`rq_transformer`)."""
+    from tests.calm_core.tiny import build_continuation, continuation
+
+    folder.mkdir(parents=True)
+    model = build_continuation(folder, head)
+    data = {"card": {"title": title, "licence": "MIT"}, **continuation("tokenizer.json", head)}
+    (folder / "config.yaml").write_text(yaml.safe_dump(data))
+    save_file(_audible(model).state_dict(), folder / "model.safetensors")
+    return folder

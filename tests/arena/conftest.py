@@ -33,7 +33,7 @@ from app.settings import Settings, load_settings
 from app.studies.service import StudyService
 from app.studies_api import studies_routes
 from app.synthesis import Synthesizer
-from tests.app.tiny import make_model, make_voices
+from tests.app.tiny import make_continuation, make_model, make_voices
 from tests.studies.conftest import STATIC
 from tests.studies.making import Clock
 
@@ -92,9 +92,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="package")
-def engine(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
+def goers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Tiny models that continue speech, over latents and over codes."""
+    folder = tmp_path_factory.mktemp("goers")
+    return [make_continuation(folder / "ibex-weights"), make_continuation(folder / "lynx-weights", "rq_transformer")]
+
+
+@pytest.fixture(scope="package")
+def engine(model: Path, goers: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
     """The model in memory, once for all tests."""
-    settings = load_settings(data_dir=tmp_path_factory.mktemp("engine"), default_model=str(model))
+    folder = tmp_path_factory.mktemp("engine")
+    settings = load_settings(data_dir=folder, default_model=str(model), extra_continuations=goers)
     synthesizer = Synthesizer(settings)
     synthesizer.start_warm_up()
     synthesizer.wait()
@@ -114,9 +122,11 @@ def application(service: ArenaService, studies: StudyService) -> FastAPI:
 
 
 @contextmanager
-def opened(address: str, folder: Path, model: Path, engine: Synthesizer) -> Iterator[Ring]:
+def opened(
+    address: str, folder: Path, model: Path, engine: Synthesizer, content: dict[str, Any] | None = None
+) -> Iterator[Ring]:
     """An arena over the database at an address, with everything else in a folder."""
-    path = written(folder, values(str(model)))
+    path = written(folder, content or values(str(model)))
     settings = load_settings(
         data_dir=folder / "data", database_url=address, default_model=str(model), arena_file=path, arena_text_chars=80
     )

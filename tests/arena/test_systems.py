@@ -18,12 +18,32 @@ from tests.arena.conftest import SYSTEMS, values, written
 
 def test_the_bundled_arena_is_in_order_and_is_a_study() -> None:
     arena = read_arena(ASSETS / "arena.yaml")
-    assert len(arena.systems) >= 3 and arena.models() == ["calm-tts-en"]
+    assert len(arena.names("tts")) >= 3 and arena.models()[0] == "calm-tts-en"
     study = parse_study(arena.study_text())
     assert (study.slug, study.kind, study.ties) == ("arena", "pairwise", True)
     assert study.rated() == arena.names()
     voices = yaml.safe_load((ASSETS / "voices" / "voices.yaml").read_text(encoding="utf-8"))
-    assert set(arena.voices) <= set(voices)
+    assert arena.continuation is not None and arena.continuation.prompts is not None
+    assert {*arena.voices, *arena.continuation.prompts} <= set(voices)
+
+
+def test_an_optional_system_is_left_out_while_its_model_is_not_there(tmp_path: Path) -> None:
+    content = values("calm-tts-en")
+    goers = [{"name": name, "model": name, "task": "speech_continuation", "optional": True} for name in ("one", "two")]
+    content |= {"systems": [*content["systems"], *goers], "continuation": {}}
+    path = written(tmp_path, content)
+    assert read_arena(path).names() == list(SYSTEMS)
+    (tmp_path / "one").mkdir()
+    assert read_arena(path).names() == list(SYSTEMS), "alone it would meet nobody"
+    (tmp_path / "two").mkdir()
+    arena = read_arena(path)
+    assert arena.names("speech_continuation") == ["one", "two"] and arena.tasks() == ["tts", "speech_continuation"]
+    judged = parse_study(arena.study_text()).judged()
+    assert [one.name for one in judged] == ["overall", "meaningfulness"]
+    content["systems"] = goers
+    with pytest.raises(StudyFileError, match="fewer than two"):
+        (tmp_path / "two").rmdir()
+        read_arena(written(tmp_path, content))
 
 
 def test_a_system_takes_two_lines() -> None:
@@ -65,6 +85,10 @@ def changed(**changes: object) -> str:
     return yaml.safe_dump(values("m", **changes), sort_keys=False)
 
 
+PAIR = [{"name": "a", "model": "m"}, {"name": "b", "model": "n"}]
+GOER = {"name": "g", "model": "m", "task": "speech_continuation"}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -78,6 +102,10 @@ def changed(**changes: object) -> str:
             "temperature",
         ),
         (changed(systems=[{"name": "a", "model": "m", "steps": "4"}, {"name": "b", "model": "n"}]), "steps"),
+        (changed(systems=[GOER, {**GOER, "name": "h"}]), "add the key 'continuation'"),
+        (changed(systems=[*PAIR, GOER], continuation={}), "'g' is the only system of the task speech_continuation"),
+        (changed(systems=[{**PAIR[0], "top_k": 4}, PAIR[1]]), "'top_k' is no setting of the task tts"),
+        (changed(systems=[{**GOER, "cfg": 2.0}, {**GOER, "name": "h"}], continuation={}), "'cfg' is no setting"),
         (changed(prompts=[]), "prompts"),
         (changed(voices={}), "voices"),
         ("systems: [", "not YAML"),

@@ -19,7 +19,7 @@ def at_angle(degrees: float, phone: str, speaker: str = "s", context: str = "t")
 
 
 def slow_warp(distances: np.ndarray) -> float:
-    """All monotone paths, one by one: the cheapest sum over its path's length, the shorter path where sums are equal."""
+    """All monotone paths, one by one: the cheapest sum over its length, the shorter path where sums are equal."""
     best = (np.inf, 0)
 
     def walk(i: int, j: int, total: float, steps: int) -> None:

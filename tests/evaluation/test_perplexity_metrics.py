@@ -10,8 +10,8 @@ from evaluation.errors import InputError
 from evaluation.metrics.perplexity import NGram, TranscriptPerplexity, find_language_model
 
 SMALL = ("a b a", "a b")
-# By hand. Bigrams: <s>a 2, ab 2, ba 1, a</s> 1, b</s> 1, so D = 3 / (3 + 2 * 2). Words by what comes before: a 2 (<s>, b),
-# b 1, </s> 2, so D = 1 / (1 + 2 * 2), and a quarter each of 0.2 * 3 / 5 for a, b, </s>, <unk>.
+# By hand. Bigrams: <s>a 2, ab 2, ba 1, a</s> 1, b</s> 1, so D = 3 / (3 + 2 * 2). Words by what comes before:
+# a 2 (<s>, b), b 1, </s> 2, so D = 1 / (1 + 2 * 2), and a quarter each of 0.2 * 3 / 5 for a, b, </s>, <unk>.
 UNIGRAM = {"a": 1.8 / 5 + 0.03, "b": 0.8 / 5 + 0.03, None: 1.8 / 5 + 0.03, "zebra": 0.03}
 D = 3 / 7
 

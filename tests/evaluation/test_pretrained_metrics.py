@@ -39,7 +39,8 @@ def whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
     marks = [f"<|{mark}|>" for mark in "startoftranscript en translate transcribe startoflm startofprev".split()]
     marks += ["<|nospeech|>", "<|notimestamps|>"]
     tokenizer.add_special_tokens({"additional_special_tokens": marks})
-    start, english, translate, transcribe, *_, plain = (tokenizer.convert_tokens_to_ids(mark) for mark in marks)
+    numbers = {mark: tokenizer.get_vocab()[mark] for mark in marks}
+    start, english, translate, transcribe, *_, plain = numbers.values()
     torch.manual_seed(0)
     model = transformers.WhisperForConditionalGeneration(
         transformers.WhisperConfig(

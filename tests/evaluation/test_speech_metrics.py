@@ -1,3 +1,4 @@
+import re
 import sys
 from pathlib import Path
 
@@ -96,6 +97,11 @@ def test_a_missing_package_is_named_with_its_pip_line(monkeypatch: pytest.Monkey
 
 
 def test_the_pip_lines_are_the_pins_of_the_development_requirements() -> None:
-    pins = (Path(__file__).parents[2] / "requirements-dev.txt").read_text(encoding="utf-8").splitlines()
+    root = Path(__file__).parents[2]
+    lines = (root / "requirements-dev.txt").read_text(encoding="utf-8").splitlines()
+    pins = {line.partition("#")[0].strip() for line in lines}
     for metric in METRICS.values():
-        assert {package.strip("'") for package in metric.packages} <= set(pins)
+        assert {package.strip("'") for package in metric.packages} <= pins
+    for path in (root / "evaluation" / "metrics").glob("*.py"):
+        named = re.findall(r"\"'?([A-Za-z][\w\[\]-]*==[\w.]+)'?\"", path.read_text(encoding="utf-8"))
+        assert set(named) <= pins, path.name

@@ -14,13 +14,20 @@ from app.studies.schema import read_study
 from tests.studies.makers import study, text, write_folder
 
 FOLDERS = study_folders(STUDIES)
+SPOKEN = [folder for folder in FOLDERS if folder.name != "meaningfulness"]
+WITH_SOUNDS = study_folders(STUDIES, with_sounds=True)
 
 
-def test_there_is_one_study_of_each_kind() -> None:
-    assert sorted(read_study(folder).kind for folder in FOLDERS) == ["mos", "mushra", "pairwise"]
+def test_there_is_one_study_of_each_kind_and_one_of_continuations() -> None:
+    assert sorted(read_study(folder).kind for folder in SPOKEN) == ["mos", "mushra", "pairwise"]
+    study = read_study(STUDIES / "meaningfulness")
+    assert study.kind == "pairwise" and [one.name for one in study.judged()] == ["meaningfulness"]
+    systems = ["source", *(f"{family}-continuation-{at}" for family in ("calm", "rq") for at in ("0.8", "1.0"))]
+    assert study.rated() == systems and len(study.compared()) == 10
+    assert set(SPOKEN) <= set(WITH_SOUNDS)
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", SPOKEN, ids=lambda folder: folder.name)
 def test_a_bundled_study_has_the_systems_that_it_should(folder: Path) -> None:
     names = {system.name for system in read_study(folder).all_systems()}
     assert {"source", "codec", "model-0.3", "model-0.8", "model-1.2", "anchor-3.5k"} <= names
@@ -28,7 +35,7 @@ def test_a_bundled_study_has_the_systems_that_it_should(folder: Path) -> None:
         assert "anchor-7k" in names
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", WITH_SOUNDS, ids=lambda folder: folder.name)
 def test_its_sounds_are_compressed_marked_and_usable(folder: Path) -> None:
     _, batch = check_source(folder)
     assert batch.stimuli
@@ -36,7 +43,8 @@ def test_its_sounds_are_compressed_marked_and_usable(folder: Path) -> None:
     assert len(paths) == len(list(read_study(folder).stimuli()))
     for path in paths:
         with soundfile.SoundFile(path) as file:
-            assert file.format == "FLAC" and "ynthetic" in file.comment
+            assert file.format in ("FLAC", "OGG") and "ynthetic" in file.comment
+    assert sum(path.stat().st_size for path in paths) < 6e6
 
 
 @pytest.mark.flite
@@ -65,6 +73,44 @@ def test_the_script_renders_a_study_with_a_real_model(
     lengths = {path.parent.name: soundfile.info(path) for path in (folder / "audio").rglob("*.flac")}
     assert set(lengths) == {"source", "codec", "model-0.3"} and lengths["codec"].frames == lengths["source"].frames
     assert not list(folder.glob(".audio*"))
+
+
+@pytest.mark.flite
+def test_the_script_renders_continuations_that_begin_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from app import bundled_studies
+    from tests.app.tiny import make_continuation
+
+    monkeypatch.setattr(bundled_studies, "CLIP_SECONDS", 4.0)
+    words = (
+        "Late in the autumn, the gardener set out for the harbour. She wanted to see the sea. The road was long."
+    )
+    names = ["source", "calm-continuation-0.8", "rq-continuation-1.0"]
+    values = study(
+        "pairwise",
+        systems=[{"name": name} for name in names],
+        prompts=[{"name": "slt-01", "text": words}],
+        files="audio/{system}/{prompt}.ogg",
+        items_per_session=1,
+        loudness_lufs=None,
+    )
+    folder = tmp_path / "studies" / "small"
+    folder.mkdir(parents=True)
+    (folder / "study.yaml").write_text(text(values))
+    arguments = ["--studies", str(tmp_path / "studies")]
+    assert bundled_studies.main([*arguments, "--continuation", "calm-continuation=nowhere"]) == 0
+    assert "left out, for there is no model nowhere" in capsys.readouterr().out and not (folder / "audio").exists()
+    for family, head in (("calm", "lsd"), ("rq", "rq_transformer")):
+        arguments += ["--continuation", f"{family}-continuation={make_continuation(tmp_path / family, head)}"]
+    assert bundled_studies.main([*arguments, "--only", "small"]) == 0
+    assert "3 stimuli" in capsys.readouterr().out
+    sounds = [soundfile.read(folder / "audio" / name / "slt-01.ogg") for name in names]
+    assert [(len(samples), rate) for samples, rate in sounds] == [(4 * 24_000, 24_000)] * 3
+    (source, _), (latents, _), (codes, _) = sounds
+    same = int(2.9 * 24_000)  # Opus looks ahead by some milliseconds
+    assert abs(source[:same] - latents[:same]).max() < 0.01 and abs(source[:same] - codes[:same]).max() < 0.01
+    assert abs(latents[3 * 24_000 :] - codes[3 * 24_000 :]).max() > 0.01
 
 
 def test_the_first_start_adds_and_opens_them_and_tells_what_fails(

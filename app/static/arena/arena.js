@@ -4,9 +4,12 @@ import { ServerError } from '../study/api.js';
 import { lock, make } from '../study/dom.js';
 import { ArenaApi } from './api.js';
 import { Battle } from './battle.js';
+import { beginningsForm } from './beginnings.js';
 import { WORDS } from './words.js';
 
 const POLL_MS = 400;
+const SPEAK = 'tts';
+const GO_ON = 'speech_continuation';
 
 class Arena {
   constructor() {
@@ -15,6 +18,8 @@ class Arena {
     this.live = document.getElementById('live');
     this.battle = null;
     this.wish = { text: '', voice: '' };
+    this.goOn = {}; // the same of continuations
+    this.task = SPEAK;
     this.turn = 0; // what an older request answers is left alone
   }
 
@@ -27,6 +32,7 @@ class Arena {
   async start() {
     try {
       this.told = await this.api.describe();
+      if (!this.told.tasks.includes(this.task)) [this.task] = this.told.tasks;
       this.tally(this.told.own_votes, this.told.votes);
       if (this.told.state !== 'open') this.closed();
       else if (this.api.battle) await this.resume(this.api.battle);
@@ -65,9 +71,41 @@ class Arena {
       make('div', { class: 'submit' }, make('button', { type: 'button', class: 'go', onclick: again }, label))));
   }
 
-  /** The form: a text or one of the list, and a voice. */
+  /** The form of what the visitor wants to hear. */
   ask() {
     this.api.forgetBattle();
+    if (this.task === GO_ON) this.askBeginning();
+    else this.askText();
+  }
+
+  /** The choice between the tasks, where there is one. */
+  tasks() {
+    if (this.told.tasks.length < 2) return null;
+    return make('div', { class: 'tasks', role: 'group', 'aria-label': WORDS.task }, this.told.tasks.map((task) =>
+      make('button', {
+        type: 'button', class: 'task', 'data-task': task, 'aria-pressed': String(task === this.task), onclick: () => {
+          this.task = task;
+          this.ask();
+          this.main.querySelector(`.task[data-task=${task}]`).focus();
+        },
+      }, WORDS.tasks[task])));
+  }
+
+  askBeginning() {
+    const { continuation } = this.told;
+    const form = beginningsForm({
+      told: continuation, wish: this.goOn, send: (wish) => {
+        this.goOn = wish;
+        this.begin();
+      },
+    });
+    this.put(make('section', { class: 'card ask' },
+      make('h1', { tabindex: '-1' }, WORDS.title), this.tasks(),
+      make('p', {}, WORDS.introGoOn(continuation.systems, continuation.prompt_seconds)), form));
+  }
+
+  /** A text or one of the list, and a voice. */
+  askText() {
     const { told, wish } = this;
     const text = make('textarea', { id: 'text', rows: '3', placeholder: WORDS.placeholder, 'aria-describedby': 'count' });
     text.value = wish.text;
@@ -99,7 +137,7 @@ class Arena {
     text.addEventListener('input', changed);
     text.addEventListener('keydown', (event) => event.key === 'Enter' && (event.ctrlKey || event.metaKey) && send(event));
     this.put(make('section', { class: 'card ask' },
-      make('h1', { tabindex: '-1' }, WORDS.title), make('p', {}, WORDS.intro(told.systems)),
+      make('h1', { tabindex: '-1' }, WORDS.title), this.tasks(), make('p', {}, WORDS.intro(told.systems)),
       make('form', { onsubmit: send },
         make('label', { class: 'field', for: 'text' }, WORDS.text), text, count,
         make('div', { class: 'chips', role: 'group', 'aria-label': WORDS.pick }, make('p', { class: 'soft' }, WORDS.pick), chips),
@@ -110,10 +148,12 @@ class Arena {
   }
 
   async begin() {
-    const turn = this.preparing(this.wish.text);
+    const speaks = this.task === SPEAK;
+    const turn = this.preparing(speaks ? this.wish.text : WORDS.anyPreparing);
     const { text, voice } = this.wish;
+    const spoken = voice ? { text, voice } : { text };
     try {
-      const begun = await this.begun(voice ? { text, voice } : { text }, turn);
+      const begun = await this.begun(speaks ? spoken : { task: GO_ON, ...this.goOn }, turn);
       if (turn === this.turn) await this.follow(begun.battle, turn);
     } catch (error) {
       if (turn === this.turn) this.fail(error, () => this.ask(), WORDS.cancel);
@@ -170,6 +210,7 @@ class Arena {
   }
 
   show(state) {
+    this.task = state.task;
     const battle = new Battle({
       state, number: this.own + 1, api: this.api, say: (sentence) => this.say(sentence),
       onVote: async (vote, onWait) => {
@@ -178,11 +219,19 @@ class Arena {
         this.tally(answer.own_votes, this.all + 1);
         return answer;
       },
-      onNext: (same) => this.next(same ? state.text : null),
+      onNext: (same) => (state.task === GO_ON ? this.nextBeginning(same) : this.next(same ? state.text : null)),
     });
     this.put(battle.element);
     this.battle = battle;
     battle.load();
+  }
+
+  nextBeginning(same) {
+    if (same) this.begin();
+    else {
+      this.goOn = {};
+      this.ask();
+    }
   }
 
   /** The same line with another pair, or the form with a line of the list that was not just heard. */

@@ -72,29 +72,22 @@ def test_a_short_training_finds_the_clouds_of_each_condition(kind: str, steps: i
     for condition in range(2):
         which = torch.full((1000,), condition)
         samples = trained(kind).sample(torch.eye(4)[which], draws, 1.0, steps)
-        print(kind, condition, energy_distance(samples, four_distributions(which, draws)))
         assert energy_distance(samples, four_distributions(which, draws)) < bound
-        assert (
-            energy_distance(samples, four_distributions(1 - which, draws)) > 0.3
-        )  # the other condition's are elsewhere
+        others = energy_distance(samples, four_distributions(1 - which, draws))
+        assert others > 0.3  # the other condition's are elsewhere
 
 
 @pytest.mark.parametrize(
     ("kind", "steps", "bound"),
     [
-        ("lsd", 1, 0.1), ("consistency", 1, 0.1), ("trigflow", 50, 0.1), ("flow_matching", 50, 0.1),
+        ("lsd", 1, 0.2), ("consistency", 1, 0.2), ("trigflow", 50, 0.08), ("flow_matching", 50, 0.1),
         ("diffusion", 100, 0.1),
     ],
 )  # fmt: skip
 def test_a_short_training_finds_mean_and_covariance_of_each_condition(kind: str, steps: int, bound: float) -> None:
+    """Between the two conditions the means lie 1.2 apart and the covariances 0.6."""
     for condition in range(2):
         samples = trained(kind).sample(torch.eye(4)[2 + condition].expand(4000, -1), generator(1), 1.0, steps)
-        print(
-            kind,
-            condition,
-            (samples.mean(0) - MEANS[condition]).abs().max(),
-            (samples.T.cov() - COVARIANCES[condition]).abs().max(),
-        )
         assert (samples.mean(0) - MEANS[condition]).abs().max() < bound
         assert (samples.T.cov() - COVARIANCES[condition]).abs().max() < bound
 

@@ -18,7 +18,7 @@ from calm_core.training.package import package
 from calm_core.training.passages import PassageBatch, Passages, prepare_tokenizer
 from calm_core.training.recipes import ContinuationRecipe, read_recipe
 from tests.calm_core import tiny
-from tests.calm_core.training.test_training import CODEC
+from tests.calm_core.training.tiny_runs import CODEC
 
 WORDS = "the old king met a young queen by her quiet river and gave a silver ring to him".split()
 
@@ -96,17 +96,17 @@ def test_resuming_equals_never_having_stopped(recipe: Path, tmp_path: Path) -> N
     whole, part = tmp_path / "whole", tmp_path / "part"
     train_recipe(recipe, [f"folder={whole}", "schedule.steps=6"], resume=False)
     steps = ["schedule.steps=6", "schedule.save_minutes=0.0000001"]
-    draw, calls = Passages.draw, 0
+    collate, calls = Passages.collate, 0
 
-    def thrice(self: Passages, count: int, generator: torch.Generator) -> PassageBatch:
+    def thrice(self: Passages, indices: list[int], generator: torch.Generator) -> PassageBatch:
         nonlocal calls
         calls += 1
         if calls == 4:
             raise KeyboardInterrupt
-        return draw(self, count, generator)
+        return collate(self, indices, generator)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Passages, "draw", thrice)
+        patch.setattr(Passages, "collate", thrice)
         with pytest.raises(KeyboardInterrupt):
             train_recipe(recipe, [f"folder={part}", *steps], resume=False)
     assert json.loads((part / "checkpoint" / "checkpoint.json").read_text())["step"] == 3
@@ -120,8 +120,8 @@ def test_pieces_carry_their_words_and_hide_some(recipe: Path) -> None:
     assert isinstance(read, ContinuationRecipe) and read.model.text is not None
     tokenizer = prepare_tokenizer(read.corpus, read.model.text)
     passages = Passages(read.latents / "train.safetensors", read.model.text, tokenizer, 12.5, 2.0, 0.5)
-    batch = passages.draw(64, torch.Generator().manual_seed(0))
-    again = passages.draw(64, torch.Generator().manual_seed(0))
+    rows = [i % 6 for i in range(64)]
+    batch, again = (passages.collate(rows, torch.Generator().manual_seed(0)) for _ in range(2))
     assert batch.text is not None and again.text is not None and torch.equal(batch.text, again.text)
     assert batch.frames.shape[:2] == (64, 25) and batch.text.shape == (64, 27)
     hidden = (batch.known > 0).float().mean().item()

@@ -3,18 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pytest
 import soundfile as sf
 import torch
-import yaml
 from safetensors.torch import load_file
 
 from calm_core.catalogue import find
@@ -24,66 +20,7 @@ from calm_core.tasks.loading import load_codec, load_tts
 from calm_core.training.loop import learning_rate, train_recipe
 from calm_core.training.package import package
 from calm_core.training.recipes import Schedule, read_recipe
-
-RATE = 24_000
-CODEC = {
-    "encoder_widths": [16, 16, 16],
-    "decoder_widths": [16, 16, 16],
-    "encoder_depths": [1, 1, 1],
-    "decoder_depths": [1, 1, 1],
-    "heads": 2,
-    "feedforward": 16,
-    "latent_dim": 8,
-}
-SCHEDULE = {"steps": 4, "batch": 4, "learning_rate": 1e-3, "warmup": 1, "bf16": False, "evaluate_every": 100}
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixteen 'utterances' of two 'speakers': tones whose pitch is the phone, in one shard."""
-    folder = tmp_path_factory.mktemp("corpus")
-    rng = np.random.default_rng(0)
-    rows, parts, start = [], [], 0
-    for index in range(16):
-        names = ["pau", *rng.choice(["aa", "iy", "s"], 4).tolist(), "pau"]
-        lengths = np.array([{"pau": 0.15, "aa": 0.12, "iy": 0.08, "s": 0.05}[n] for n in names])  # learnable: by phone
-        ends = np.cumsum(lengths * rng.uniform(0.95, 1.05, len(names))).round(4)
-        time = np.arange(int(ends[-1] * RATE)) / RATE
-        pitch = np.array([{"pau": 0, "aa": 200, "iy": 400, "s": 3000}[n] for n in names])[
-            np.searchsorted(ends[:-1], time)
-        ]
-        wave = 0.3 * np.sin(2 * np.pi * pitch * time * (1 + index % 2 * 0.2))
-        parts.append((wave * 32767).astype(np.int16))
-        rows.append({
-            "id": f"u{index}", "split": ("train", "valid", "heldout")[max(0, index - 13)], "speaker": f"s{index % 2}",
-            "text": "Ah, see?", "shard": "shard-0000.flac", "start": start, "samples": len(wave),
-            "phones": list(zip(names, ends.tolist(), strict=True)),
-        })  # fmt: skip
-        start += len(wave)
-    sf.write(folder / "shard-0000.flac", np.concatenate(parts), RATE)
-    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
-
-
-def write(path: Path, recipe: dict[str, object]) -> Path:
-    path.write_text(yaml.safe_dump(recipe))
-    return path
-
-
-def codec_recipe(corpus: Path, folder: Path, **changes: object) -> dict[str, object]:
-    return {
-        "kind": "codec", "folder": str(folder), "corpus": str(corpus), "model": CODEC, "crop_seconds": 0.64,
-        "adversarial_from": 2, "discriminator_channels": 8, "schedule": SCHEDULE, **changes,
-    }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def trained_codec(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("codec")
-    recipe = write(folder / "codec.yaml", codec_recipe(corpus, folder / "run"))
-    figures = train_recipe(recipe, [], resume=False)
-    assert figures["mel"] > 0
-    return folder / "run"
+from tests.calm_core.training.tiny_runs import CODEC, SCHEDULE, codec_recipe, same, tts_recipe, write
 
 
 def rvq_recipe(corpus: Path, folder: Path, **changes: object) -> dict[str, object]:
@@ -107,24 +44,6 @@ def trained_rvq(corpus: Path, trained_codec: Path, tmp_path_factory: pytest.Temp
         torch.testing.assert_close(rvq[f"autoencoder.{name}"], tensor, atol=1e-6, rtol=1e-6)
     assert rvq["quantizer.started"] and (rvq["quantizer.usage"] > 0).all()
     return folder / "run"
-
-
-def tts_recipe(corpus: Path, codec: Path, folder: Path) -> dict[str, object]:
-    return {
-        "kind": "tts", "folder": str(folder), "latents": str(folder.parent / "latents"), "corpus": str(corpus),
-        "codec": str(codec / "codec.safetensors"), "schedule": SCHEDULE, "head_batch_multiplier": 2,
-        "model": {
-            "task": "tts", "codec": {"kind": "spectral", **CODEC}, "voice": {"bos": False},
-            "text": {"kind": "aligned", "channels": 16, "depth": 1},
-            "backbone": {"d_model": 16, "num_heads": 2, "num_layers": 1, "dim_feedforward": 16},
-            "head": {"kind": "lsd", "channels": 16, "depth": 1},
-        },
-    }  # fmt: skip
-
-
-def same(a: Path, b: Path) -> bool:
-    left, right = load_file(a), load_file(b)
-    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
 
 
 def test_a_resumed_codec_run_equals_an_uninterrupted_one(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
@@ -160,20 +79,6 @@ def test_a_run_that_is_told_to_stop_saves_and_goes_on_later(corpus: Path, tmp_pa
     assert 0 < reached < 100_000
     train_recipe(recipe, [f"schedule.steps={reached + 1}"], resume=True)
     assert json.loads(checkpoint.read_text())["step"] == reached + 1
-
-
-def test_two_processes_train_one_model(corpus: Path, tmp_path: Path) -> None:
-    recipe = write(tmp_path / "codec.yaml", codec_recipe(corpus, tmp_path / "run"))
-    launch = [
-        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-        "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "calm_core", "train", str(recipe),
-        "schedule.steps=2",
-    ]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(launch, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert json.loads((tmp_path / "run" / "checkpoint" / "checkpoint.json").read_text())["step"] == 2
-    assert done.stderr.count("step 2/2") == 1  # the other process is silent
 
 
 def test_a_frozen_encoder_stays_while_its_decoder_learns(corpus: Path, trained_codec: Path, tmp_path: Path) -> None:
@@ -249,6 +154,8 @@ def test_a_tts_run_learns_resumes_and_becomes_a_loadable_model(
     train_recipe(halves, [*flat, "schedule.steps=2"], resume=False)
     train_recipe(halves, [*flat, "schedule.steps=4"], resume=True)
     assert same(tmp_path / "a" / "run" / "model.safetensors", tmp_path / "b" / "run" / "model.safetensors")
+    spoken = [path for path in (tmp_path / "a" / "run" / "samples").iterdir() if path.name.startswith("0000004-")]
+    assert [sf.info(path).frames % 1920 for path in spoken] == [0]
     first = read_recipe(write(tmp_path / "c.yaml", codec_recipe(corpus, trained_codec)), [])
     package(first, tmp_path / "models" / "tiny-codec", "Tiny", "MIT")
     package(read_recipe(straight, []), tmp_path / "models" / "tiny-tts", "Tiny", "MIT", codec_id="tiny-codec")

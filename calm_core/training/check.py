@@ -1,0 +1,133 @@
+"""What can be wrong with a recipe, found before any work is done for it."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from calm_core.audio_lm import AudioLM
+from calm_core.codecs import Codec, RVQCodec, build_codec
+from calm_core.config import ContinuationModelConfig, TTSModelConfig
+from calm_core.errors import InputError
+from calm_core.model import CALM
+from calm_core.training.latent_shards import index_path, latents_exist, read_index
+from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, TTSRecipe
+
+
+def build_without_storage(build: Callable[[], nn.Module], key: str) -> nn.Module:
+    """Make a module on the meta device, so that its shapes are known and no memory is used.
+
+    Args:
+        build: Makes it.
+        key: Of the recipe that describes it, for the message.
+
+    Raises:
+        InputError: Its sizes do not fit together; the message shows the condition that fails.
+    """
+    try:
+        with torch.device("meta"):
+            return build()
+    except (AssertionError, RuntimeError, ValueError, ZeroDivisionError) as error:
+        where = traceback.extract_tb(error.__traceback__)[-1].line or ""
+        reason = str(error).splitlines()[0] if str(error) else where.removeprefix("assert ").partition(", ")[0]
+        raise InputError(f"The sizes under the recipe's {key} do not fit together: {reason}.") from None
+
+
+def check_weights(path: Path, module: nn.Module, what: str) -> None:
+    """Compare the header of a weights file with a module's shapes.
+
+    Raises:
+        InputError: The file is missing, damaged, or made for other shapes.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no {what} {path}; train it first, or correct the recipe's path.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(f"The {what} {path} is damaged ({error}); copy it again.") from None
+    for name, tensor in module.state_dict().items():
+        if found.get(name) != list(tensor.shape):
+            raise InputError(
+                f"The {what} {path} does not fit the recipe: '{name}' is {found.get(name, 'missing')} there "
+                f"and {list(tensor.shape)} in the recipe's model."
+            )
+
+
+def check_corpus(folder: Path) -> None:
+    """Look whether there is a corpus.
+
+    Raises:
+        InputError: There is none.
+    """
+    if not (folder / "manifest.jsonl").exists():
+        raise InputError(
+            f"There is no corpus in {folder} (no manifest.jsonl); make it with: calm synthesize RECIPE.yaml"
+        )
+
+
+def check_latents(folder: Path, split: str, width: int) -> None:
+    """Compare the width of latents that are there with the codec's.
+
+    Raises:
+        InputError: They are damaged, or another codec's.
+    """
+    path = folder / f"{split}.safetensors"
+    if index_path(path).exists():
+        found = read_index(index_path(path)).get("channels", width)
+    else:
+        try:
+            with safe_open(path, framework="pt") as file:
+                first = next(iter(file.keys()), None)
+                found = file.get_slice(first).get_shape()[-1] if first is not None else width
+        except (safetensors.SafetensorError, OSError) as error:
+            raise InputError(f"The latents {path} are damaged ({error}); delete them and encode again.") from None
+    if found != width:
+        raise InputError(
+            f"The latents in {folder} have {found} channels and the recipe's codec {width}; "
+            "encode the corpus with this codec, or name the codec that made them."
+        )
+
+
+def channels(codec: Codec) -> int:
+    """Numbers in each frame of what a codec's corpus is encoded to: latents, or codes of a codec with codebooks."""
+    return codec.levels if isinstance(codec, RVQCodec) else codec.encoder_dim
+
+
+def check(recipe: CodecRecipe | TTSRecipe | DistillationRecipe | ContinuationRecipe) -> None:
+    """Find missing files and impossible shapes.
+
+    Raises:
+        InputError: What is missing or does not fit, and what to do.
+    """
+    if isinstance(recipe, CodecRecipe):
+        build_without_storage(lambda: build_codec(recipe.model), "model")
+        check_corpus(recipe.corpus)
+        if recipe.schedule.accumulate > 1:
+            raise InputError("A codec takes its batch in one piece; leave schedule.accumulate at 1.")
+    else:
+        check_language_model(recipe)
+    for key in ("start_from", "teacher"):
+        path = getattr(recipe, key, None)
+        if path is not None and not path.is_file():
+            raise InputError(f"There is no file {path} to begin with; correct the recipe's {key}.")
+
+
+def build_model(config: TTSModelConfig | ContinuationModelConfig) -> CALM | AudioLM:
+    """The model that a recipe's `model` describes."""
+    return CALM(config) if isinstance(config, TTSModelConfig) else AudioLM(config)
+
+
+def check_language_model(recipe: TTSRecipe | DistillationRecipe | ContinuationRecipe) -> None:
+    """The part of `check` for models on latents of a codec."""
+    codec: Codec = build_without_storage(lambda: build_model(recipe.model), "model").codec  # type: ignore[assignment]
+    check_weights(recipe.codec, codec, "codec")
+    for split in ("train", "valid"):
+        if latents_exist(recipe.latents / f"{split}.safetensors"):
+            check_latents(recipe.latents, split, channels(codec))
+        else:
+            check_corpus(recipe.corpus)

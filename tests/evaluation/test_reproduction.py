@@ -1,0 +1,51 @@
+"""The report on speech, end to end with models that only make noise: every section, kept measurements, faults."""
+
+from pathlib import Path
+
+import pytest
+
+from evaluation.__main__ import main
+from tests.calm_core.tasks.test_speech_continuation import save
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    root = tmp_path_factory.mktemp("models")
+    return ["--calm", str(save(root / "calm", "lsd")), "--baseline", str(save(root / "rq", "rq_transformer"))]
+
+
+@pytest.mark.flite
+@pytest.mark.timeout(300)
+def test_the_report_says_what_was_claimed_and_found(
+    models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, work = tmp_path / "speech.md", tmp_path / "work"
+    asked = ["reproduce", "speech", *models, "--out", str(out), "--work", str(work), "--sections", "continuations"]
+    asked += [
+        "--prompts",
+        "2",
+        "--seconds",
+        "2",
+        "--seeds",
+        "0",
+        "1",
+        "--processes",
+        "1",
+        "--codecs",
+        "calm-codec-speech",
+    ]
+    assert main(asked) == 0
+    text = out.read_text()
+    assert "calm at 0.8 before rq at 0.8" in text and "23.8 / 26.8" in text and "| real " in text
+    kept = list(work.glob("continuations-*.json"))
+    assert len(kept) == 1
+    changed = kept[0].stat().st_mtime_ns
+    assert main(asked) == 0 and kept[0].stat().st_mtime_ns == changed  # not measured again
+    assert out.read_text() == text
+
+
+def test_faults_are_said_before_any_work(models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reproduce", "speech", "--out", str(tmp_path / "none" / "a.md")]) == 2
+    assert main(["reproduce", "speech", "--out", str(tmp_path / "a.md"), "--sections", "music"]) == 2
+    said = capsys.readouterr().err
+    assert "There is no folder" in said and "no section 'music'" in said
