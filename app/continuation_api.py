@@ -67,23 +67,16 @@ def continuation_routes(services: Services) -> APIRouter:
     @router.post(ADDRESS, openapi_extra={"requestBody": {"required": True, "content": _schemas()}})
     async def go_on(request: Request) -> Response:
         """Go on from a recording; the header `Link` leads to the words, once the sound has been made."""
-        body, file = await _read(request)
-        if body.response_format not in (*MEDIA_TYPES, JSON):
-            raise UserError(
-                f"The format '{body.response_format[:20]}' is not offered; choose {', '.join(MEDIA_TYPES)} or {JSON}.",
-                code="unsupported_format",
-                param="response_format",
-            )
-        await asyncio.to_thread(synthesizer.wait)
-        model = body.model or await asyncio.to_thread(synthesizer.default_continuation)
-        path = await _recording(body, file, services.settings.max_upload_mb)
+        body, path = await _read(request, services.settings.max_upload_mb)
         try:
+            name = _format(body)
+            await asyncio.to_thread(synthesizer.wait)
             run = services.open_continuation(
-                model=model, prompt=await asyncio.to_thread(_prompt, services, request, body, path),
+                model=body.model or await asyncio.to_thread(synthesizer.default_continuation),
+                prompt=await asyncio.to_thread(_prompt, services, request, body, path),
                 prompt_seconds=body.prompt_seconds, seconds=body.seconds, seed=body.seed, temperature=body.temperature,
                 text_temperature=body.text_temperature, steps=body.steps, top_k=body.top_k,
             )  # fmt: skip
-            name = body.response_format
             told = {"Link": f'<{ADDRESS}/{await asyncio.to_thread(services.runs.clip_id, run)}>; rel="describedby"'}
             streaming = name not in ("flac", JSON) if body.stream is None else body.stream and name != JSON
             if streaming or name not in (*FORMATS, JSON):
@@ -129,34 +122,56 @@ def _told(clip: Clip) -> dict[str, Any]:
     }
 
 
-async def _read(request: Request) -> tuple[ContinuationBody, UploadFile | None]:
-    """The body in either form, and the file of a form."""
-    file: UploadFile | None = None
+async def _read(request: Request, max_mb: float) -> tuple[ContinuationBody, Path | None]:
+    """The body in either form, and the recording that came with it as a temporary file."""
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        values: Any = dict(await request.form())
-        sent = values.pop("file", None)
-        file = sent if isinstance(sent, UploadFile) else None
-    else:
-        try:
-            values = json.loads(await request.body() or b"{}")
-        except ValueError:
-            raise UserError("The body is not valid JSON.", code="invalid_json") from None
-        if not isinstance(values, dict):
-            raise UserError("The body must be a JSON object or a form.", code="invalid_json")
+        async with request.form() as form:
+            values = dict(form)
+            file = values.pop("file", None)
+            body = _checked(values)
+            if not isinstance(file, UploadFile):
+                return body, await _sent(body, max_mb)
+            if body.audio or body.prompt:
+                raise _several()
+            return body, await received(file, max_mb)
     try:
-        return ContinuationBody.model_validate(values), file
+        values = json.loads(await request.body() or b"{}")
+    except ValueError:
+        raise UserError("The body is not valid JSON.", code="invalid_json") from None
+    if not isinstance(values, dict):
+        raise UserError("The body must be a JSON object or a form.", code="invalid_json")
+    body = _checked(values)
+    return body, await _sent(body, max_mb)
+
+
+def _checked(values: dict[str, Any]) -> ContinuationBody:
+    try:
+        return ContinuationBody.model_validate(values)
     except ValidationError as error:
         # in the shape of FastAPI's own findings, so that all are told in one way
         found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
         raise RequestValidationError(found) from None
 
 
-async def _recording(body: ContinuationBody, file: UploadFile | None, max_mb: float) -> Path | None:
-    if sum((file is not None, bool(body.audio), bool(body.prompt))) > 1:
-        raise UserError("Send one prompt: a file, audio, or the name of an example.", param="prompt")
-    if file is not None:
-        return await received(file, max_mb)
+async def _sent(body: ContinuationBody, max_mb: float) -> Path | None:
+    if body.audio and body.prompt:
+        raise _several()
     return await asyncio.to_thread(decoded, body.audio, max_mb) if body.audio else None
+
+
+def _several() -> UserError:
+    return UserError("Send one prompt: a file, audio, or the name of an example.", param="prompt")
+
+
+def _format(body: ContinuationBody) -> str:
+    name = body.response_format
+    if name not in (*MEDIA_TYPES, JSON):
+        raise UserError(
+            f"The format '{name[:20]}' is not offered; choose {', '.join(MEDIA_TYPES)} or {JSON}.",
+            code="unsupported_format",
+            param="response_format",
+        )
+    return name
 
 
 def _prompt(services: Services, request: Request, body: ContinuationBody, path: Path | None) -> VoiceRef:

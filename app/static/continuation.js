@@ -85,7 +85,7 @@ export class ContinuationPlayer extends Player {
     this.spoken = spoken;
     [...this.line.children].forEach((word, at) => {
       word.classList.toggle('heard', at < spoken);
-      word.classList.toggle('now', at === spoken - 1 && spoken < this.words.length);
+      word.classList.toggle('current', at === spoken - 1 && spoken < this.words.length);
     });
     const current = this.line.children[spoken - 1];
     if (current) this.line.scrollTop = current.offsetTop - this.line.clientHeight / 2;
