@@ -23,9 +23,8 @@ from calm_core.training.semantic import (
     phone_shares,
     pool,
 )
-from tests.calm_core.training.test_training import codec_recipe, corpus, rvq_recipe, trained_codec, write
-
-__all__ = ["corpus", "trained_codec"]  # fixtures
+from tests.calm_core.training.test_training import rvq_recipe
+from tests.calm_core.training.tiny_runs import codec_recipe, write
 
 CPU = torch.device("cpu")
 PHONES = [("pau", 0.1), ("s", 0.16), ("iy", 0.28)]

@@ -16,9 +16,8 @@ from calm_core.training.latents import LatentCorpus, encode_corpus
 from calm_core.training.package import add_statistics, package
 from calm_core.training.recipes import CodecRecipe, read_recipe
 from calm_core.training.statistics import FILE, exact_statistics, read_statistics
-from tests.calm_core.training.test_training import codec_recipe, corpus, rvq_recipe, write
-
-__all__ = ["corpus"]  # a fixture
+from tests.calm_core.training.test_training import rvq_recipe
+from tests.calm_core.training.tiny_runs import codec_recipe, write
 
 
 def test_statistics_by_hand_whatever_the_utterances_are() -> None:
