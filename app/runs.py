@@ -110,6 +110,8 @@ class Runs:
             raise UserError("This run was already played; press Speak again.", status=409, code="run_taken")
         run.claimed = True
         try:
+            while run.after is not None and run.after.id in self._runs and not run.stop.is_set():
+                await self._change()
             kept = await asyncio.to_thread(self._kept, run.request)
             if kept is not None:
                 async for event in _replay(kept, run):
@@ -157,8 +159,6 @@ class Runs:
         return request.key(self._speaker.fingerprint(request.model))
 
     async def _place_in_line(self, run: Run) -> AsyncGenerator[Event, None]:
-        while run.after is not None and run.after.id in self._runs and not run.stop.is_set():
-            await self._change()
         self._line.append(run.id)
         told = 0
         while not run.stop.is_set():

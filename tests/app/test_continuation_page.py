@@ -45,7 +45,7 @@ def test_a_prompt_goes_on_with_its_words_beside_the_baseline(visit: Visit) -> No
     assert sounds[1][2] is False, "the second waits for a press on Play"
     # the first words light up when the prompt is over
     page.locator("#going-on .player").first.locator(".seek").press("End")
-    page.wait_for_function("!document.querySelector('#going-on .thoughts span:not(.heard)')")
+    page.wait_for_function("!document.querySelector('#going-on .player:not(.baseline) .thoughts span:not(.heard)')")
     told = page.evaluate("window.calmStudio.desk.players[0].words.map((word) => word.text).join(' ')")
     assert page.inner_text("#going-on .thoughts").strip() == told
     # one sounds at a time
