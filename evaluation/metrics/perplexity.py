@@ -23,6 +23,7 @@ from evaluation.metrics.words import spoken_words
 _BEGIN, _END, _UNKNOWN = 0, 1, 2  # numbers of <s>, </s> and <unk>; words follow
 _FIRST_WORD = 3
 _FALLBACK_DISCOUNT = 0.75
+_MANY_UNKNOWN = 0.1
 
 
 @dataclass(frozen=True)
@@ -265,5 +266,12 @@ class TranscriptPerplexity:
         if not heard:
             raise InputError("No word was heard in any clip, so there is no perplexity; give clips of speech.")
         total = sum(list(heard.values())[1:], next(iter(heard.values())))
+        share = total.unknown / total.tokens
+        if share > _MANY_UNKNOWN:  # all rare words are one word to the model, which is easy to foresee
+            print(
+                f"ppx is flattered: {share:.0%} of the words are outside the language model's vocabulary; "
+                f"give --language-model a larger text",
+                file=sys.stderr,
+            )
         rows = [(item, "ppx", surprise.perplexity) for item, surprise in heard.items()]
-        return [*rows, ("mean", "ppx", total.perplexity), ("mean", "unknown_words", total.unknown / total.tokens)]
+        return [*rows, ("mean", "ppx", total.perplexity), ("mean", "unknown_words", share)]

@@ -183,3 +183,12 @@ def test_faulty_item_files_are_named_with_their_line(tmp_path: Path) -> None:
         find_items(None)
     with pytest.raises(InputError, match="no features 'mfcc'"):
         find_features("mfcc")
+
+
+@pytest.mark.bundled
+def test_features_of_a_codec_are_its_latents() -> None:
+    noise = make_clip("noise.wav", 0.1 * np.random.default_rng(0).standard_normal(24_000), 24_000)
+    latents, rate = find_features("codec:calm-codec-speech")(noise)
+    assert latents.shape[0] == pytest.approx(rate, abs=1) and latents.std() > 0
+    with pytest.raises(InputError, match="'nothing-here'"):
+        find_features("codec:nothing-here")

@@ -107,4 +107,9 @@ def test_a_set_of_clips_has_the_perplexity_of_all_its_words(bigram: NGram, capsy
         ("mean", "ppx", pytest.approx(bigram.perplexity(["a b", "a"]))),
         ("mean", "unknown_words", 0.0),
     ]
-    assert "leaves out 1 clips" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "leaves out 1 clips" in said and "flattered" not in said
+    heard["one.wav"] = "zebra zebra"
+    ppx.add(make_clip("one.wav", np.ones(10), 16_000))
+    assert ppx.rows()[-1] == ("mean", "unknown_words", 2 / 5)
+    assert "40% of the words are outside" in capsys.readouterr().err
