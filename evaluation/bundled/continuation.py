@@ -218,6 +218,8 @@ def summarise(rows: Sequence[Told], draws_seed: int = 0) -> list[dict[str, objec
                 "clips": len(members),
                 **_named("ppx", ppx),
                 "ppx_ratio": float(ppx[0]) / real_ppx,
+                # Words that the stories do not have count as one word, which makes PPX look better than it is.
+                "unknown_words": 100 * sum(s.unknown for s in surprises) / max(1, sum(s.tokens for s in surprises)),
                 "vert": float(np.mean(verts)),
                 "vert_low": min(verts),
                 "vert_high": max(verts),
