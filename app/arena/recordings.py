@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from app.arena.records import Item
-from app.arena.systems import Arena, Continuation, System
+from app.arena.systems import Arena, System
 from app.clips import Clip
 from app.continuation import check_continuation
 from app.errors import UserError
@@ -74,7 +74,8 @@ class Recordings:
                 model=system.model, text=item.text, voice=VoiceRef(voice), max_text_chars=self._max_text_chars,
                 seed=self._seed(item), temperature=system.temperature, steps=system.steps, cfg=system.cfg,
             )  # fmt: skip
-        own = self._arena.continuation or Continuation()
+        own = self._arena.continuation
+        assert own is not None, "such items are made by arenas that have it"
         return check_continuation(
             model=system.model, prompt=item.recording, prompt_seconds=own.prompt_seconds, seconds=own.seconds,
             max_seconds=own.seconds, seed=self._seed(item), temperature=system.temperature, steps=system.steps,

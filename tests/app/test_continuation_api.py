@@ -12,6 +12,7 @@ import soundfile
 from app.continuation import ExamplePrompts, check_continuation, sheet, words_changed
 from app.errors import UserError
 from app.run_events import Finished, Pcm, Started, Words
+from app.runs import Run
 from app.settings import ASSETS
 from tests.app.conftest import Site
 from tests.app.test_api import assert_openai_error, wav_bytes
@@ -118,18 +119,18 @@ def test_words_are_told_before_their_sound_and_kept_for_the_next_time(site: Site
     services = site.services
     model = str(site.settings.extra_continuations[0])
 
-    def opened(**changes: object) -> object:
+    def opened(after: Run | None = None) -> Run:
         prompt = services.prompts.get("rms")
-        return services.open_continuation(model=model, prompt=prompt, seconds=3, seed=8, **changes)
+        return services.open_continuation(model=model, prompt=prompt, seconds=3, seed=8, after=after)
 
     async def told() -> tuple[list, list]:
         first = opened()
         second = opened(after=first)  # its listener comes first and waits all the same
         order: list[str] = []
 
-        async def listen(name: str, run: object) -> list:
+        async def listen(name: str, run: Run) -> list:
             events = []
-            async for event in services.runs.events(run):  # pyright: ignore[reportArgumentType]
+            async for event in services.runs.events(run):
                 events.append(event)
                 if isinstance(event, Started | Finished):
                     order.append(f"{name} {type(event).__name__}")
@@ -189,6 +190,16 @@ def test_the_models_are_listed_and_the_documentation_tells_of_them(api: httpx.Cl
     schema = api.get("/api/openapi.json").json()["paths"][CONTINUATIONS]["post"]["requestBody"]["content"]
     assert set(schema) == {"application/json", "multipart/form-data"}
     assert CONTINUATIONS in api.get("/api/docs").text
+
+
+def test_without_a_model_the_server_says_so(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    from calm_core import catalogue
+
+    monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(site.settings, "extra_continuations", [])
+    assert site.services.synthesizer.continuations() == []
+    answer = httpx.post(site.url + CONTINUATIONS, json={"prompt": "slt"}, timeout=30)
+    assert_openai_error(answer, 404, "no model", "CALM_EXTRA_CONTINUATIONS")
 
 
 def test_the_gradio_api_continues_speech(site: Site, tmp_path) -> None:

@@ -107,3 +107,14 @@ def test_a_phone_in_the_dark_shows_the_tab(browser, site: Site) -> None:
     assert faults_of_access(visit.page) == []
     assert not visit.faults
     context.close()
+
+
+def test_without_a_model_the_tab_says_so(visit: Visit, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    from calm_core import catalogue
+
+    monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(visit.site.settings, "extra_continuations", [])
+    visit.page.reload()
+    visit.page.get_by_role("tab", name="Speech continuation").click()
+    visit.page.get_by_text("No model that continues speech is bundled").wait_for()
+    assert visit.page.locator("#go-on").is_hidden()
