@@ -87,6 +87,8 @@ def test_an_own_recording_needs_consent_and_stop_silences(visit: Visit) -> None:
     page.click("#go-on")
     visit.wait_text(ALERT, "right to use this voice")
     page.check("#prompt-consent input")
+    page.fill("#seconds input[type=number]", "59")
+    page.wait_for_timeout(300)  # Gradio takes a value over a moment after it changed
     page.keyboard.press("Control+Enter")
     page.wait_for_function("document.querySelector('#going-on .player').dataset.state === 'playing'")
     page.keyboard.press("Escape")
