@@ -83,9 +83,7 @@ def test_the_script_renders_continuations_that_begin_alike(
     from tests.app.tiny import make_continuation
 
     monkeypatch.setattr(bundled_studies, "CLIP_SECONDS", 4.0)
-    words = (
-        "Late in the autumn, the gardener set out for the harbour. She wanted to see the sea. The road was long."
-    )
+    words = "Late in the autumn, the gardener set out for the harbour. She wanted to see the sea. The road was long."
     names = ["source", "calm-continuation-0.8", "rq-continuation-1.0"]
     values = study(
         "pairwise",
