@@ -110,4 +110,3 @@ class ContinuationSamplingConfig(StrictModel):
     text_temperature: float = 0.8
     # Of discrete heads: codes to choose from; None for all.
     top_k: int | None = None
-    cfg: float = 1.0
