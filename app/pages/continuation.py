@@ -273,7 +273,7 @@ def _connect_reuse(channel: gr.HTML, model: gr.Dropdown, prompt: Prompt, samplin
             number("temperature"),
             number("text_temperature"),
             number("steps"),
-            number("top_k"),
+            data.get("top_k") or 0,
             number("seed"),
             True,
         )
