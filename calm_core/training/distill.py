@@ -12,6 +12,7 @@ Shapes: B rows, T frames, N phones, D latent width, Z condition width.
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -201,8 +202,9 @@ class DistillationTrainer(TTSTrainer):
         return DistillationLoss(calm, self.recipe.duration_weight)
 
     def prepared(self, batch: TTSBatch, generator: torch.Generator, training: bool) -> Lesson:
-        """The batch with what the teacher makes of it."""
+        """The batch with what the teacher makes of it, in the arithmetic in which the student will be judged."""
         recipe = self.recipe
         assert isinstance(recipe, DistillationRecipe)
         noise = recipe.history_noise * training
-        return teach(self.teacher, batch, recipe.cfg, recipe.cfg_on, noise, generator)
+        with self.accelerator.autocast() if training else nullcontext():
+            return teach(self.teacher, batch, recipe.cfg, recipe.cfg_on, noise, generator)

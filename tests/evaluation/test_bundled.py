@@ -111,6 +111,11 @@ def test_the_summary_has_the_speed_of_models_and_the_similarity_of_all_but_the_s
     assert figures["model"] == [pytest.approx(0.8), 4.0, 20.0]  # medians: one clip was lucky
 
 
+def test_speed_counts_sound_and_frames_by_the_clock() -> None:
+    two_seconds = make_clip("a", np.zeros(48_000), 24_000)
+    assert engine.Spoken(two_seconds, seconds=0.5, frames=25).speed == (4.0, 20.0)
+
+
 def test_every_model_is_measured_with_every_value() -> None:
     assert engine.variants(["calm-tts-en"]) == [engine.Variant("model", "calm-tts-en")]
     pair = engine.variants(["calm-tts-en", "runs/student"], [], [4], [1.0, 1.5])
@@ -168,8 +173,8 @@ def test_the_bundled_models_are_measured(capsys: pytest.CaptureFixture[str]) -> 
     assert list(rows) == ["source", "codec", *models]
     assert all(row["sentences"] == 2 for row in rows.values())
     for row in (rows[name] for name in models):
-        assert row["similarity"] > 0.5
-        assert row["real_time_factor"] * row["frame_ms"] == pytest.approx(80, rel=0.2)  # ms of sound in a frame
+        assert row["similarity"] > 0.6
+        assert row["real_time_factor"] > 0 and row["frame_ms"] > 0
     assert main(["bundled", "cloning", "--systems", "model", "--speakers", "2", "--per-speaker", "1", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row["clips"] == 2 and row["cosine"] > 0.3
