@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     secret_key: str = Field("", description="signs trials; made and kept in the data folder when empty")
 
     default_model: str = "calm-tts-en"
+    default_continuation: str = "calm-continuation-en"
     default_codec: str = "calm-codec-speech"
     default_voice: str = "slt"
     extra_models: list[Path] = Field(default=[], description="folders or YAML files offered beside the known models")

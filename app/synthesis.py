@@ -161,13 +161,16 @@ class Synthesizer:
     def continuations(self) -> list[dict[str, Any]]:
         """The models that continue speech: as `models`, with `discrete` (draws codes) and sampling defaults.
 
-        Only their configurations are read, no weights.
+        The default comes first, then those that the settings add. Only configurations are read, no weights.
         """
+        settings = self._settings
+        first = [settings.default_continuation, *map(str, settings.extra_continuations)]
         with sentences():
-            return [continuation_facts(info) for info in self.models() if info["task"] == "speech_continuation"]
+            known = [continuation_facts(info) for info in self.models() if info["task"] == "speech_continuation"]
+        return sorted(known, key=lambda one: first.index(one["id"]) if one["id"] in first else len(first))
 
     def default_continuation(self) -> str:
-        """The model that continues speech when none is asked for: one of latents, if there is one.
+        """The model that continues speech when none is asked for: the setting's, else one of latents, else any.
 
         Raises:
             UserError: there is none at all.
@@ -180,7 +183,8 @@ class Synthesizer:
                 code="model_not_found",
                 param="model",
             )
-        return next((one for one in known if not one["discrete"]), known[0])["id"]
+        default = self._settings.default_continuation
+        return next((one for one in known if one["id"] == default or not one["discrete"]), known[0])["id"]
 
     def fingerprint(self, model: str) -> str:
         """Changes whenever the files of a model change; a pinned model of the Hub is known by its name."""

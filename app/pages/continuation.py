@@ -217,7 +217,7 @@ def _connect_models(
         models = await asyncio.to_thread(services.synthesizer.continuations)
         if not models:
             return [], *[gr.skip()] * 6, gr.update(visible=False), gr.update(visible=True)
-        first = next((one for one in models if not one["discrete"]), models[0])["id"]
+        first = await asyncio.to_thread(services.synthesizer.default_continuation)
         kinds = {one["discrete"] for one in models}
         listed = gr.update(choices=[(_label(one), one["id"]) for one in models], value=first)
         switch = gr.update(visible=len(kinds) == 2)

@@ -51,6 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         default_model=str(make_model(folder / "tiny")),
         default_codec=str(make_codec(folder / "tiny-codec")),
         extra_models=[make_model(folder / "slow", seconds_per_character=1.0)],
+        default_continuation=str(folder / "goes-on"),
         extra_continuations=[
             make_continuation(folder / "goes-on", title="Tiny CALM"),
             make_continuation(folder / "goes-on-codes", "rq_transformer", title="Tiny RQ"),
