@@ -12,6 +12,7 @@ Shapes: B rows, T frames, S = T + delay steps, D latent width, K codebooks, M ba
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -94,10 +95,9 @@ class AudioLM(nn.Module):
         width, dim = config.backbone.d_model, self.codec.latent_dim
         self.backbone = Backbone(config.backbone, None, ends=False)
         z_dim = self.backbone.z_dim
+        sizes: dict[str, Any] = {"latent_dim": dim}
         if isinstance(self.codec, RVQCodec):
             sizes = {"levels": self.codec.levels, "codebook_size": self.codec.codebook_size}
-        else:
-            sizes = {"latent_dim": dim}
         self.embed = Embedding(width, **sizes)
         self.head = build_head(config.head, z_dim, **sizes)
         short = config.short_context

@@ -26,7 +26,7 @@ class BackboneConfig(StrictModel):
     # "silu" gates the feed-forward: dim_feedforward is then the width of each of its two branches.
     gating: Literal["none", "silu"] = "none"
     # What the norms add to the variance or the mean square; text LMs differ in it (1e-8 in Helium).
-    norm_eps: float = Field(1e-5, gt=0)
+    norm_eps: float = Field(default=1e-5, gt=0)
 
 
 class ShortContextConfig(StrictModel):

@@ -112,24 +112,22 @@ def load_continuation(
 def load_codec(
     found: Found, device: str = "cpu", progress: Progress | None = None, precision: str = "float32"
 ) -> Codec:
-    """Load a codec on its own, or the codec of a text-to-speech model; `precision` as above.
+    """Load a codec on its own, or the codec of a model of another task; `precision` as above.
 
     Raises:
         InputError: as for `load_tts`.
     """
     config = found.config
     where = pick_device(device)
+    weights = config.weights_path or WEIGHTS_FILE
     if isinstance(config, CodecModelConfig):
-        path = fetch(config.weights_path or WEIGHTS_FILE, progress, found.base)
+        path = fetch(weights, progress, found.base)
     elif config.codec_weights_path is not None:
         path = fetch(config.codec_weights_path, progress, found.base)
+    elif isinstance(config, ContinuationModelConfig):
+        path = fetch(weights, progress, found.base)
     else:
-        path = fetch_weights(
-            config.weights_path or WEIGHTS_FILE,
-            config.weights_path_without_voice_cloning,
-            progress,
-            found.base,
-        ).path
+        path = fetch_weights(weights, config.weights_path_without_voice_cloning, progress, found.base).path
     tensors = _as_codec(to_ours(read_tensors(path)))
     bare = {n.removeprefix("codec."): t for n, t in tensors.items()}
     codec = load_into(lambda: build_codec(config.codec), bare, path.name, where)

@@ -206,7 +206,11 @@ def summarise(rows: Sequence[Told], draws_seed: int = 0) -> list[dict[str, objec
         members = [row for row in rows if row.system == system]
         rng = np.random.default_rng(draws_seed)
         surprises = [s for s in (language.surprise(row.heard) for row in members) if s is not None]
-        ppx = np.exp(bootstrap_ratio([(s.nats, s.tokens) for s in surprises], rng)) if surprises else [np.nan] * 3
+        ppx = (
+            np.exp(bootstrap_ratio([(s.nats, s.tokens) for s in surprises], rng)).tolist()
+            if surprises
+            else [np.nan] * 3
+        )
         real_ppx = real_ppx or float(ppx[0])
         content = bootstrap_ratio([(100.0 * row.wrong, float(row.words)) for row in members], rng)
         own = bootstrap_ratio([(row.own, 1.0) for row in members], rng)

@@ -122,6 +122,11 @@ def test_values_outside_the_limits_say_which(
         speakers[head].stream(prompt(), **{"seconds": 1.0, **values})  # type: ignore[arg-type]
 
 
+def test_the_codec_of_a_continuation_model_is_loaded_alone(tmp_path: Path) -> None:
+    coder = calm_core.load(str(save(tmp_path / "model", "rq_transformer")), task="codec")
+    assert coder.reconstruct(prompt()).samples.shape[0] == 48_000
+
+
 def test_models_of_other_tasks_are_refused() -> None:
     with pytest.raises(InputError, match="speech_continuation"):
         calm_core.load("calm-codec-speech", task="speech_continuation")

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -10,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 import calm_core
 from calm_core.audio import Audio
-from calm_core.codecs import build_codec
+from calm_core.codecs import RVQCodec, build_codec
 from calm_core.config import parse_config
 from calm_core.errors import InputError
 from calm_core.training.loop import train_recipe
@@ -56,10 +57,10 @@ def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     (folder / "corpus" / "manifest.jsonl").write_text(json.dumps(row) + "\n")
     import soundfile as sf
 
-    sf.write(folder / "corpus" / "none.flac", [0.0], 24_000)
+    sf.write(folder / "corpus" / "none.flac", np.zeros(1), 24_000)
     torch.manual_seed(0)
     built = build_codec(parse_config({"task": "codec", "codec": codec}, "codec").codec)
-    if discrete:
+    if isinstance(built, RVQCodec):
         built.quantizer.codebooks.normal_(generator=generator)
     save_file(built.state_dict(), folder / "codec.safetensors")
     path = folder / "recipe.yaml"
