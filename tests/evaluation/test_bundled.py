@@ -173,7 +173,7 @@ def test_the_bundled_models_are_measured(capsys: pytest.CaptureFixture[str]) -> 
     assert list(rows) == ["source", "codec", *models]
     assert all(row["sentences"] == 2 for row in rows.values())
     for row in (rows[name] for name in models):
-        assert row["similarity"] > 0.5  # two sentences, guided: 0.58
+        assert row["similarity"] > 0.5  # 0.95 and 0.89 alone; 0.58 in a whole run, not explained yet
         assert row["real_time_factor"] > 0 and row["frame_ms"] > 0
     assert main(["bundled", "cloning", "--systems", "model", "--speakers", "2", "--per-speaker", "1", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
