@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calm_core.tasks import loading, voice_shelf
 from calm_core.training.corpus_text import match_key
 from evaluation.__main__ import main
 from evaluation.bundled import cloning, engine, intelligibility
@@ -165,7 +166,11 @@ def test_real_speakers_are_told_apart(capsys: pytest.CaptureFixture[str]) -> Non
 
 @pytest.mark.flite
 @pytest.mark.bundled
-def test_the_bundled_models_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_bundled_models_are_measured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    # The app's tests, when they ran before in the same process, have put tones in the place of the voices.
+    monkeypatch.setattr(voice_shelf, "bundled_voices_folder", loading.bundled_voices_folder)
     arguments = ["--limit", "2", "--processes", "1", "--cfg", "1", "1.5", "--similarity", "--json"]
     assert main(["bundled", "intelligibility", *arguments]) == 0
     rows = {row["system"]: row for row in json.loads(capsys.readouterr().out)["rows"] if row["voice"] == "all"}
@@ -173,7 +178,7 @@ def test_the_bundled_models_are_measured(capsys: pytest.CaptureFixture[str]) -> 
     assert list(rows) == ["source", "codec", *models]
     assert all(row["sentences"] == 2 for row in rows.values())
     for row in (rows[name] for name in models):
-        assert row["similarity"] > 0.5  # 0.95 and 0.89 alone; 0.58 in a whole run, not explained yet
+        assert row["similarity"] > 0.6
         assert row["real_time_factor"] > 0 and row["frame_ms"] > 0
     assert main(["bundled", "cloning", "--systems", "model", "--speakers", "2", "--per-speaker", "1", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
