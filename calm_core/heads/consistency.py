@@ -75,7 +75,8 @@ class ConsistencyHead(TrigFlowHead):
         scale = torch.cos(t) * torch.sin(t)
         with torch.no_grad():
             # Scaled before it is pushed through, so that nothing grows near either end.
-            pushed = torch.func.jvp(lambda x, at: self.net(z, (at,), x), (x_t, t), (scale * velocity, scale))
+            # `forward`: a compiled call takes no tangents.
+            pushed = torch.func.jvp(lambda x, at: self.net.forward(z, (at,), x), (x_t, t), (scale * velocity, scale))
             value, slope = pushed[0], pushed[1]
             return -(torch.cos(t) ** 2) * (value - velocity) - share * (scale * x_t + slope)
 

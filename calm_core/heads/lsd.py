@@ -75,11 +75,11 @@ class LSDHead(Head):
         first, second = self._times(target, generator), self._times(target, generator)
         s, t = torch.minimum(first, second), torch.maximum(first, second)
         x_s = (1 - s) * noise + s * target
-        # The condition and the first time are constant along the tangent.
-        tangent = torch.func.jvp(lambda to: self.net(z, (s, to), x_s), (t,), (torch.ones_like(t),))
+        # The condition and the first time are constant along the tangent. `forward`: a compiled call takes no tangents.
+        tangent = torch.func.jvp(lambda to: self.net.forward(z, (s, to), x_s), (t,), (torch.ones_like(t),))
         value, slope = tangent[0], tangent[1]
         with torch.no_grad():
             reached = x_s + (t - s) * value
-            flow = self.net(z, (t, t), reached)
+            flow = self.net.forward(z, (t, t), reached)
         residual = value + (t - s) * slope - flow
         return residual.square().mean(-1), s, t

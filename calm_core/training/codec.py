@@ -15,9 +15,11 @@ from calm_core.codecs.rvq import RVQCodec
 from calm_core.codecs.spectral import HIGHEST_PITCH, LOWEST_PITCH, SpectralCodec
 from calm_core.errors import InputError
 from calm_core.training import checkpoint
+from calm_core.training.compiled import compile_layers
 from calm_core.training.data import Corpus, Row
 from calm_core.training.ema import EMA
 from calm_core.training.losses import MultiScaleMel, kl_to_standard_normal
+from calm_core.training.optimizers import build_optimizers
 from calm_core.training.pitch import corpus_pitch
 from calm_core.training.recipes import CodecRecipe
 from calm_core.training.schedule import own_rows
@@ -127,26 +129,20 @@ class CodecTrainer(Trainer):
         else:
             one_pass = _Variational(spectral_part(codec), semantic, self.schedule.batch, self.mine)
         s = recipe.schedule
-        optimizers: dict[str, torch.optim.Optimizer] = {
-            "codec_optimizer": torch.optim.AdamW(
-                [p for p in one_pass.parameters() if p.requires_grad],
-                s.learning_rate,
-                s.betas,
-                weight_decay=s.weight_decay,
-            ),
-            "discriminator_optimizer": torch.optim.AdamW(
-                discriminators.parameters(), recipe.discriminator_learning_rate, (0.8, 0.99)
-            ),
-        }
-        optimizers["codec_optimizer"].param_groups[0]["peak_lr"] = s.learning_rate
-        optimizers["discriminator_optimizer"].param_groups[0]["peak_lr"] = recipe.discriminator_learning_rate
+        # One rate of decay for gains and biases too, as the bundled codec was trained.
+        group = {"params": [p for p in one_pass.parameters() if p.requires_grad], "weight_decay": s.weight_decay}
+        optimizers = {f"codec_{name}": o for name, o in build_optimizers(one_pass, [group], s).items()}
+        judging = torch.optim.AdamW(discriminators.parameters(), recipe.discriminator_learning_rate, (0.8, 0.99))
+        judging.param_groups[0]["peak_lr"] = recipe.discriminator_learning_rate
         self.ema = EMA(codec.to(accelerator.device), s.ema)
         self.modules = {"codec": codec, "discriminators": discriminators, "ema": self.ema.average}
         if semantic is not None:
             self.modules["semantic"] = semantic
-        self.optimizers = optimizers
-        self.autoencode, self.discriminators, self.codec_optimizer, self.discriminator_optimizer = accelerator.prepare(
-            one_pass, discriminators, *optimizers.values()
+        self.optimizers = {**optimizers, "discriminator_optimizer": judging}
+        if s.compile:
+            compile_layers(codec)
+        self.autoencode, self.discriminators, self.discriminator_optimizer, *self.codec_optimizers = (
+            accelerator.prepare(one_pass, discriminators, judging, *optimizers.values())
         )
         self.codec = codec
 
@@ -185,10 +181,12 @@ class CodecTrainer(Trainer):
                 adversarial, features = generator_losses(self.discriminators(target), self.discriminators(made))
             parts |= {"discriminator": judged.detach(), "adversarial": adversarial, "features": features}
             total = total + recipe.adversarial_weight * adversarial + recipe.feature_weight * features
-        self.codec_optimizer.zero_grad()
+        for optimizer in self.codec_optimizers:
+            optimizer.zero_grad()
         accelerator.backward(total)
         parts["gradient"] = accelerator.clip_grad_norm_(self.autoencode.parameters(), self.schedule.clip)
-        self.codec_optimizer.step()
+        for optimizer in self.codec_optimizers:
+            optimizer.step()
         self.ema.update(self.codec, step)
         if isinstance(self.codec, RVQCodec):
             parts["perplexity"] = self.codec.quantizer.perplexity().mean()

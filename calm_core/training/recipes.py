@@ -29,6 +29,7 @@ class Schedule(Strict):
     accumulate: int = Field(
         1, ge=1, description="shares of a batch that are drawn and judged on their own; 1 is one a process"
     )
+    optimizer: Literal["adamw", "muon"] = Field("adamw", description="see training.optimizers")
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0)
@@ -36,6 +37,7 @@ class Schedule(Strict):
     explosion_steps: int = Field(10, ge=1, description="steps in succession above that which stop the run")
     ema: float = Field(0.999, ge=0, lt=1)
     bf16: bool = True
+    compile: bool = Field(False, description="compile the layers, which needs a C++ compiler; see training.compiled")
     seed: int = 0
     log_every: int = Field(20, ge=1)
     evaluate_every: int = Field(500, ge=1)

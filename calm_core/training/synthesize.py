@@ -51,6 +51,7 @@ class CorpusRecipe(BaseModel):
     story_words: tuple[int, int] = Field((95, 115), description="fewest and most words of a text of stories")
     voices_per_text: int = Field(2, ge=1, description="speakers that each reading is turned into")
     speakers_per_voice: int = Field(30, ge=1)
+    original_share: float = Field(0.25, ge=0.0, le=1.0, description="share of the texts read in flite's own voices")
     held_out_speakers: int = Field(20, ge=2)
     held_out_per_mille: int = Field(20, ge=1, le=500)
     sentences_per_held_out_speaker: int = Field(12, ge=2)
@@ -104,7 +105,7 @@ def plan(recipe: CorpusRecipe) -> tuple[list[Job], list[Speaker]]:
     def job(key: str, split: str, text: str, voice: str) -> Job:
         chosen = rng.choice(len(of_voice[voice]), size=min(recipe.voices_per_text, len(of_voice[voice])), replace=False)
         picked = [of_voice[voice][i] for i in chosen]
-        if rng.random() < 0.25:  # flite's own voices are heard more often: the bundled presets are built on them
+        if rng.random() < recipe.original_share:  # heard more often: the bundled presets are built on these voices
             picked[0] = of_voice[voice][0]
         return Job(key, split, text, voice, tuple(dict.fromkeys(picked)))
 

@@ -7,26 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from calm_core.training.compiled import compile_layers
 from calm_core.training.ema import EMA
+from calm_core.training.optimizers import build_optimizers, parameter_groups
 from calm_core.training.recipes import Schedule
 from calm_core.training.schedule import BucketedOrder, count_shares, step_generator
-
-
-def parameter_groups(module: nn.Module, schedule: Schedule) -> list[dict[str, Any]]:
-    """What learns in a module, for an optimizer: weight decay for matrices and kernels, none for gains and biases."""
-    learned = [p for p in module.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in learned if p.ndim >= 2], "weight_decay": schedule.weight_decay},
-        {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
-    ]
-
-
-def adamw(groups: list[dict[str, Any]], schedule: Schedule) -> torch.optim.AdamW:
-    """AdamW whose groups keep their own learning rate as `peak_lr`, which the loop scales along the schedule."""
-    optimizer = torch.optim.AdamW(groups, schedule.learning_rate, schedule.betas)
-    for group in optimizer.param_groups:
-        group["peak_lr"] = group["lr"]
-    return optimizer
 
 
 class Trainer:
@@ -102,12 +87,13 @@ class LossTrainer(Trainer):
             groups: Of the optimizer; those of `parameter_groups` when None.
         """
         self.order = BucketedOrder(lengths, self.schedule.batch, self.schedule.seed)
-        optimizer = adamw(groups or parameter_groups(model, self.schedule), self.schedule)
+        self.optimizers = build_optimizers(model, groups or parameter_groups(model, self.schedule), self.schedule)
         self.ema = EMA(model.to(self.accelerator.device), self.schedule.ema)
         self.model = model
         self.modules = {"model": model, "ema": self.ema.average}
-        self.optimizers = {"optimizer": optimizer}
-        self.wrapped, self.optimizer = self.accelerator.prepare(model, optimizer)
+        if self.schedule.compile:
+            compile_layers(model)
+        self.wrapped, *self.steppers = self.accelerator.prepare(model, *self.optimizers.values())
 
     def batch(self, rows: list[int], generator: torch.Generator) -> Any:
         """The rows with these indices as what the module takes, on the accelerator's device."""
@@ -131,7 +117,8 @@ class LossTrainer(Trainer):
         rows = self.order.rows(step)
         mine = range(accelerator.process_index, self.shares, accelerator.num_processes)
         self._seen = [row for share in mine for row in rows[share :: self.shares]]
-        self.optimizer.zero_grad()
+        for optimizer in self.steppers:
+            optimizer.zero_grad()
         parts: dict[str, list[Tensor]] = {}
         for share in mine:
             own = step_generator(self.schedule.seed, step, share)
@@ -145,7 +132,8 @@ class LossTrainer(Trainer):
             for name, value in {**losses.parts, "loss": losses.total}.items():
                 parts.setdefault(name, []).append(value.detach())
         norm = accelerator.clip_grad_norm_(self.wrapped.parameters(), self.schedule.clip)
-        self.optimizer.step()
+        for optimizer in self.steppers:
+            optimizer.step()
         self.ema.update(self.model, step)
         means = {name: torch.stack(values).mean() for name, values in parts.items()}
         return {**means, "gradient": norm.detach()}

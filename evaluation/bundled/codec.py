@@ -1,7 +1,7 @@
 """What bundled codecs do to speech that they never heard: held-out speakers reading held-out sentences."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,62 @@ class Settings:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Scored:
+    """One figure of one clip after one codec: `top / bottom`, words wrong in percent and words for WER."""
+
+    figure: str
+    codec: str
+    clip: int
+    top: float
+    bottom: float
+
+
+def score(settings: Settings) -> list[Scored]:
+    """Every figure of every clip after every codec; WER also of the original.
+
+    Raises:
+        InputError: A missing model, package or flite, or a codec twice.
+    """
+    labels = _labels(settings.codecs)
+    codecs = [Reconstruction(model, settings.device) for model in settings.codecs]
+    scores = {name: find_metric(name).load() for name in NAMES}
+    find_metric("wer").load()
+    from evaluation.metrics.recognition import transcribe, word_errors
+
+    speakers = list(corpus_speakers()[1].values())
+    rows = []
+    for number, sentence in enumerate(progress("codec", settings.sentences)):
+        speaker = speakers[number % len(speakers)]
+        original = read_aloud(f"{number:03d}-{speaker.name}", sentence.written, speaker, sentence.said)
+        heard = {ORIGINAL: original}
+        for label, reconstruct in zip(labels, codecs, strict=True):
+            heard[label] = reconstruct(original)
+            for name, scored in scores.items():
+                rows.append(Scored(name, label, number, scored(original, heard[label]), 1.0))
+        for label, clip in heard.items():
+            wrong, said = word_errors(sentence.said, transcribe(clip))
+            rows.append(Scored("wer", label, number, 100.0 * wrong, float(said)))
+    return rows
+
+
+def discriminate(settings: Settings) -> list[dict[str, object]]:
+    """ABX errors in percent of every codec's latents, within speakers and across; one row a figure and codec.
+
+    Raises:
+        InputError: As `score`, or there are too few sentences for it.
+    """
+    labels = _labels(settings.codecs)
+    encoders = [Reconstruction(model, settings.device).latents for model in settings.codecs]
+    speakers = list(corpus_speakers()[1].values())[:ABX_SPEAKERS]
+    found = phone_discrimination(encoders, settings.sentences, speakers, settings.seed)
+    return [
+        {"figure": name, "codec": label, "error": 100 * results[name].error}
+        for name in FIGURES
+        for label, results in zip(labels, found, strict=True)
+    ]
+
+
 def measure(settings: Settings) -> list[dict[str, object]]:
     """One row a figure and codec: its mean over the sentences with a bootstrap interval. All hear the same clips.
 
@@ -38,53 +94,36 @@ def measure(settings: Settings) -> list[dict[str, object]]:
     is in kbit/s, "-" where latents are continuous.
 
     Raises:
-        InputError: A missing model, package or flite, or a codec twice.
+        InputError: See `score`.
     """
-    labels = _labels(settings.codecs)
-    codecs = [Reconstruction(model, settings.device) for model in settings.codecs]
-    bitrates = {
-        label: "-" if codec.bitrate is None else codec.bitrate / 1000
-        for label, codec in zip(labels, codecs, strict=True)
+    rows = score(settings)
+    rates = {
+        label: Reconstruction(model, settings.device).bitrate
+        for label, model in zip(_labels(settings.codecs), settings.codecs, strict=True)
     }
-    scores = {name: find_metric(name).load() for name in NAMES}
-    find_metric("wer").load()
-    from evaluation.metrics.recognition import transcribe, word_errors
-
-    _, held_out = corpus_speakers()
-    speakers = list(held_out.values())
-    values: dict[tuple[str, str], list[tuple[float, float]]] = {
-        (name, label): [] for name in (*NAMES, "wer") for label in labels
-    }
-    values["wer", ORIGINAL] = []
-    for number, sentence in enumerate(progress("codec", settings.sentences)):
-        speaker = speakers[number % len(speakers)]
-        original = read_aloud(f"{number:03d}-{speaker.name}", sentence.written, speaker, sentence.said)
-        heard = {ORIGINAL: original}
-        for label, reconstruct in zip(labels, codecs, strict=True):
-            heard[label] = reconstruct(original)
-            for name, score in scores.items():
-                values[name, label].append((score(original, heard[label]), 1.0))
-        for label, clip in heard.items():
-            wrong, said = word_errors(sentence.said, transcribe(clip))
-            values["wer", label].append((100.0 * wrong, float(said)))
+    bitrates = {label: "-" if rate is None else rate / 1000 for label, rate in rates.items()}
     table: list[dict[str, object]] = []
-    for (name, label), pairs in values.items():
+    for figure, codec in sorted({(row.figure, row.codec) for row in rows}, key=_place(rows)):
+        pairs = [(row.top, row.bottom) for row in rows if (row.figure, row.codec) == (figure, codec)]
         mean, low, high = bootstrap_ratio(pairs, np.random.default_rng(settings.seed))
-        row = {"figure": name, "codec": label, "kbit/s": bitrates.get(label, "-"), "clips": len(pairs)}
+        row = {"figure": figure, "codec": codec, "kbit/s": bitrates.get(codec, "-"), "clips": len(pairs)}
         table.append({**row, "mean": mean, "low": low, "high": high})
     try:
-        found = phone_discrimination(
-            [codec.latents for codec in codecs], settings.sentences, speakers[:ABX_SPEAKERS], settings.seed
-        )
+        found = discriminate(settings)
     except InputError as error:  # too few sentences for it
         print(f"abx is left out: {error}", file=sys.stderr)
         return table
-    clips = len(settings.sentences) * ABX_SPEAKERS
-    for name in FIGURES:
-        for label, results in zip(labels, found, strict=True):
-            row = {"figure": name, "codec": label, "kbit/s": bitrates[label], "clips": clips}
-            table.append({**row, "mean": 100 * results[name].error, "low": "-", "high": "-"})
+    for told in found:
+        row = {"figure": told["figure"], "codec": told["codec"], "kbit/s": bitrates[str(told["codec"])]}
+        clips = len(settings.sentences) * ABX_SPEAKERS
+        table.append({**row, "clips": clips, "mean": told["error"], "low": "-", "high": "-"})
     return table
+
+
+def _place(rows: Sequence[Scored]) -> Callable[[tuple[str, str]], tuple[int, int]]:
+    """Sort key: figures in the order of `NAMES`, WER last; systems in the order in which they were heard."""
+    figures, systems = [*NAMES, "wer"], list(dict.fromkeys(row.codec for row in rows))
+    return lambda pair: (figures.index(pair[0]), systems.index(pair[1]))
 
 
 def _labels(codecs: Sequence[str]) -> list[str]:

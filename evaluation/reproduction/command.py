@@ -18,6 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--calm", default="calm-continuation-en", help="model over latents (default: %(default)s)")
     parser.add_argument("--baseline", default="rq-continuation-en", help="model over codes (default: %(default)s)")
     parser.add_argument("--codecs", nargs="+", default=list(CODECS), metavar="CODEC", help="codecs alone, as ceilings")
+    for name, model in (("teacher", "calm-tts-en-teacher"), ("student", "calm-tts-en"), ("consistency", None)):
+        parser.add_argument(
+            f"--{name}", default=model or f"calm-tts-en-{name}", metavar="MODEL",
+            help=f"text-to-speech model, {name} (default: %(default)s)",
+        )  # fmt: skip
+    parser.add_argument("--sentences", type=int, default=50, help="read by codecs and voices (default: %(default)s)")
     parser.add_argument("--prompts", type=int, default=20, help="held-out prompts (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=15.0, help="of new sound (default: %(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED", help="of generation")
@@ -42,9 +48,12 @@ def run(options: argparse.Namespace) -> None:
     for name in names:
         if name not in speech.SECTIONS:
             raise InputError(f"There is no section {name!r}; choose from {', '.join(speech.SECTIONS)}.")
+    if min(options.sentences, options.prompts) < 2 or len(set(options.seeds)) < 2:
+        raise InputError("Intervals need --sentences and --prompts of 2 or more, and at least two --seeds.")
     settings = speech.Settings(
         calm=options.calm, baseline=options.baseline, prompts=options.prompts, seconds=options.seconds,
         seeds=options.seeds, processes=options.processes, codecs=options.codecs,
+        sentences=options.sentences, teacher=options.teacher, student=options.student, consistency=options.consistency,
     )  # fmt: skip
     cache = Cache(options.work)
     parts = [speech.INTRODUCTION]

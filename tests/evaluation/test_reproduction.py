@@ -1,5 +1,6 @@
 """The report on speech, end to end with models that only make noise: every section, kept measurements, faults."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,32 @@ def test_the_report_says_what_was_claimed_and_found(
     assert out.read_text() == text
 
 
+@pytest.mark.flite
+@pytest.mark.bundled
+@pytest.mark.timeout(300)
+def test_codecs_and_voices_are_compared(tmp_path: Path) -> None:
+    """One codec and one voice model under several names, so that every order is undecided."""
+    checkpoints = Path("assets/checkpoints")
+    same = shutil.copytree(checkpoints / "calm-codec-speech", tmp_path / "other-codec")
+    out = tmp_path / "speech.md"
+    asked = ["reproduce", "speech", "--out", str(out), "--work", str(tmp_path / "work"), "--sentences", "2"]
+    asked += ["--sections", "codecs", "speaking", "--codecs", "calm-codec-speech", str(same), "--seeds", "0", "1"]
+    asked += ["--teacher", "calm-tts-en", "--student", "calm-tts-en", "--consistency", "calm-tts-en"]
+    assert main([*asked, "--processes", "1"]) == 0
+    orders = [line.split("|")[1:-1] for line in out.read_text().splitlines() if " before " in line]
+    by_claim = {(line[0].strip(), line[1].strip()): [cell.strip() for cell in line[2:]] for line in orders}
+    assert by_claim["calm-codec-speech before other-codec", "pesq (table 1)"][0] == "2.42 / 2.13"
+    assert by_claim["calm-codec-speech before other-codec", "stoi (table 1)"][2] == "0 [0, 0]"
+    # The guided model against itself under another name, with the same seeds.
+    assert by_claim["LSD, cfg 1.5 before consistency, cfg 1.5", "WER (E.5)"][2:] == ["0 [0, 0]", "undecided"]
+    assert by_claim["LSD, cfg 1.5 before LSD, no cfg", "CER (E.5)"][0] == "0.57 / 0.9"
+    assert "ABX is left out" in out.read_text()
+
+
 def test_faults_are_said_before_any_work(models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reproduce", "speech", "--out", str(tmp_path / "none" / "a.md")]) == 2
     assert main(["reproduce", "speech", "--out", str(tmp_path / "a.md"), "--sections", "music"]) == 2
     said = capsys.readouterr().err
     assert "There is no folder" in said and "no section 'music'" in said
+    assert main(["reproduce", "speech", "--out", str(tmp_path / "a.md"), "--seeds", "0"]) == 2
+    assert "at least two --seeds" in capsys.readouterr().err
