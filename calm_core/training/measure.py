@@ -18,7 +18,7 @@ from calm_core.training.recipes import TTSRecipe, read_recipe
 from calm_core.training.schedule import step_generator
 from calm_core.training.tts import TTSTrainer
 
-RECIPE = Path(__file__).parents[1] / "configs" / "tts_en.yaml"
+RECIPE = Path(__file__).parents[1] / "configs" / "tts_en_teacher.yaml"
 
 
 def write_synthetic_latents(folder: Path, channels: int, rows: int, seed: int) -> None:
@@ -55,7 +55,7 @@ def measure_training(
 
     Args:
         steps: That are timed, after one that is not, in each arithmetic.
-        overrides: Of `configs/tts_en.yaml`, as `key=value`.
+        overrides: Of `configs/tts_en_teacher.yaml`, as `key=value`.
         precisions: Arithmetics, of float32 and bfloat16.
         seed: Of the noise.
 

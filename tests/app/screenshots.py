@@ -1,6 +1,6 @@
 """Pictures of a running app: `python -m tests.app.screenshots http://127.0.0.1:7860 FOLDER`.
 
-Writes screenshot.png (the README's), dark.png, phone.png and codec.png.
+Writes screenshot.png and continuation.png (the README's), dark.png, phone.png and codec.png.
 """
 
 import sys
@@ -36,6 +36,8 @@ def main(url: str, folder: Path) -> None:
                 page.click("#codec-run")
                 page.wait_for_selector(".compare:not([hidden])")
                 page.screenshot(path=folder / "codec.png", full_page=True)
+                go_on(page)
+                page.screenshot(path=folder / "continuation.png", full_page=True)
             page.close()
         browser.close()
 
@@ -48,6 +50,21 @@ def speak(page: Page, url: str) -> None:
     page.click("#speak")
     page.wait_for_function("document.querySelector('.player .status').textContent.startsWith('Done')", timeout=60_000)
     page.wait_for_timeout(800)
+
+
+def go_on(page: Page) -> None:
+    """Continue an example with the baseline beside it, and listen to some words of it."""
+    page.get_by_role("tab", name="Speech continuation").click()
+    page.wait_for_function("window.calmStudio.desk")
+    page.fill("#seconds input[type=number]", "10")
+    if page.locator("#beside input").is_visible():
+        page.check("#beside input")
+    page.click("#go-on")
+    page.wait_for_function(
+        "[...document.querySelectorAll('#going-on .player .status')].every((s) => s.textContent.startsWith('Done'))",
+        timeout=120_000,
+    )
+    page.wait_for_function("document.querySelectorAll('#going-on .thoughts span.heard').length > 5", timeout=60_000)
 
 
 if __name__ == "__main__":

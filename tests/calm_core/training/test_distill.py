@@ -246,7 +246,7 @@ def test_the_recipes_of_the_family_differ_only_where_they_say() -> None:
     teacher, consistency, student = (
         read_recipe(configs / f"tts_en_{name}.yaml", []).model_dump() for name in ("teacher", "consistency", "student")
     )
-    assert {key for key in teacher if teacher[key] != consistency[key]} == {"folder", "model", "new_head"}
+    assert {key for key in teacher if teacher[key] != consistency[key]} == {"folder", "model"}
     assert {key for key in teacher["model"] if teacher["model"][key] != consistency["model"][key]} == {"head"}
     assert {key for key in teacher["model"] if teacher["model"][key] != student["model"][key]} == {"backbone"}
     assert student["teacher"] == teacher["folder"] / "model.safetensors"

@@ -218,6 +218,6 @@ def test_the_bundled_recipes_are_valid() -> None:
         "codec_speech_decoder.yaml",
         "codec_speech_rvq.yaml",
         "codec_speech_semantic.yaml",
-        "tts_en.yaml",
+        "tts_en_teacher.yaml",
     ):
         read_recipe(configs / name, [])
