@@ -17,9 +17,10 @@ from calm_core.config import CodecConfig, SpectralConfig, describe
 from calm_core.errors import InputError
 from calm_core.training.check import build_without_storage, channels, check_weights
 from calm_core.training.faults import Faults
-from calm_core.training.latent_shards import ShardWriter, index_path, write_index
+from calm_core.training.latent_shards import ShardWriter, index_path, open_latents, write_index
 from calm_core.training.recipes import Strict, read_values
 from calm_core.training.sources import Record, Source, records
+from calm_core.training.statistics import write_statistics
 from calm_core.weights import read_tensors
 
 
@@ -154,6 +155,8 @@ def encode(recipe: EncodeRecipe, state: Any) -> dict[str, Any]:
     if state.is_main_process:
         facts = {"channels": channels(codec), "frame_rate": codec.frame_rate, "skipped": skipped}
         write_index(recipe.latents, recipe.split, facts)
+        if recipe.split == "train" and not isinstance(codec, RVQCodec):
+            write_statistics(recipe.latents, open_latents(target)[0].values())
     state.wait_for_everyone()
     mine = {"rows": len(writer.done), "hours": seconds / 3600, "skipped": len(faults.skipped), **left}
     every = gather_object([mine]) if state.num_processes > 1 else [mine]

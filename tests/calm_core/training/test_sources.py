@@ -22,6 +22,7 @@ from calm_core.training.faults import Faults
 from calm_core.training.latent_shards import LatentShards, index_path, latents_exist, open_latents
 from calm_core.training.latents import LatentCorpus
 from calm_core.training.sources import Source, records
+from calm_core.training.statistics import FILE, read_statistics
 from calm_core.training.tars import expand, read_tars, shuffled
 from tests.calm_core.training.tiny_runs import CODEC, write
 
@@ -177,6 +178,10 @@ def test_encoding_goes_on_where_it_was_and_equals_one_go(encode_file: Path, tmp_
     whole, rows = open_latents(tmp_path / "latents" / "train.safetensors")
     assert len(whole) == 9 and {row["text"] for row in rows} == {f"Tone {i}." for i in range(9)}
     assert whole["EN_0"].shape[1] == CODEC["latent_dim"]
+    every = torch.cat(list(whole.values())).double()
+    found = read_statistics(tmp_path / "latents" / FILE)
+    torch.testing.assert_close(torch.tensor(found.mean), every.mean(0).float(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(torch.tensor(found.std), every.std(0).float(), rtol=1e-5, atol=1e-6)
     with pytest.raises(InputError, match="there already"):
         encode(read_encode_recipe(encode_file, []), state)
     again = read_encode_recipe(encode_file, [f"latents={tmp_path / 'again'}", "limit=5"])
