@@ -1,6 +1,6 @@
 """How models go on from a prompt that they never heard, beside how the story really went on (CALM, table 2).
 
-    real             the held-out speaker going on
+    real             the speaker going on
     codec            the same after encoding and decoding, one for each codec in use
     MODEL at T       a model's continuation at a temperature of sound and text
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from evaluation.bundled.engine import Continuation, Reconstruction, progress
 from evaluation.bundled.intelligibility import recognise, save_clips
-from evaluation.bundled.passages import Passage, held_out_passages, training_texts
+from evaluation.bundled.passages import Passage, Speakers, held_out_passages, training_texts
 from evaluation.clips import Clip
 from evaluation.errors import InputError
 from evaluation.intervals import bootstrap_ratio
@@ -34,6 +34,7 @@ class Settings:
     prompt_seconds: float = 2.96  # whole frames
     seconds: float = 15.0
     seeds: Sequence[int] = (0, 1, 2)
+    speakers: Speakers = "held-out"
     device: str = "cpu"
     processes: int = 2
     audio_dir: Path | None = None
@@ -109,7 +110,9 @@ def _continue(settings: Settings, loaded: Loaded, passages: Sequence[Passage]) -
             system = f"{name} at {temperature:g}"
             for seed in settings.seeds:
                 clips = [
-                    model.go_on(f"{p.speaker}-{seed}", p.prompt, settings.seconds, seed * 1000 + number, temperature)
+                    model.go_on(
+                        f"{p.prompt.item}-{seed}", p.prompt, settings.seconds, seed * 1000 + number, temperature
+                    )
                     for number, p in enumerate(progress(f"{system}, seed {seed}", passages))
                 ]
                 sets.append((system, seed, clips))
@@ -123,12 +126,13 @@ def measure(settings: Settings) -> list[Told]:
         InputError: Too few passages, a missing model, package or flite.
     """
     loaded = _load(settings)  # before any work is done for them
-    passages = held_out_passages(settings.prompts, settings.prompt_seconds, settings.seconds)
+    passages = held_out_passages(settings.prompts, settings.prompt_seconds, settings.seconds, settings.speakers)
     find_metric("speaker_similarity").load()
     from evaluation.metrics.recognition import word_errors
     from evaluation.metrics.speaker import embedding
 
     prompts = np.stack([embedding(passage.prompt) for passage in passages])
+    speakers = np.array([passage.speaker for passage in passages])
     rows = []
     for system, seed, made in _continue(settings, loaded, passages):
         clips = [clip for clip, _ in made]
@@ -138,7 +142,7 @@ def measure(settings: Settings) -> list[Told]:
         for number, (clip, text) in enumerate(zip(clips, heard, strict=True)):
             cosines = prompts @ _voice(clip, embedding)
             wrong, words = word_errors(clip.transcript or "", text)
-            others = float(np.delete(cosines, number).max())
+            others = float(cosines[speakers != speakers[number]].max())
             rows.append(Told(system, number, seed, text, wrong, words, float(cosines[number]), others))
     return rows
 
@@ -150,7 +154,7 @@ def ends(settings: Settings, part_seconds: float = 5.0) -> list[End]:
         InputError: As for `measure`.
     """
     loaded = _load(settings)
-    passages = held_out_passages(settings.prompts, settings.prompt_seconds, settings.seconds)
+    passages = held_out_passages(settings.prompts, settings.prompt_seconds, settings.seconds, settings.speakers)
     find_metric("speaker_similarity").load()
     from evaluation.metrics.recognition import word_errors
     from evaluation.metrics.speaker import embedding

@@ -15,6 +15,10 @@ def add_reports(reports: Any) -> None:
     report = reports.add_parser("continuation", help="continuations of held-out prompts beside the real ones")
     _shared(report, [0.8, 1.0])
     report.add_argument("--codecs", nargs="*", default=CODECS, metavar="CODEC", help="codecs alone, as ceilings")
+    report.add_argument(
+        "--speakers", choices=("held-out", "flite"), default="held-out",
+        help="who tells the held-out stories: speakers kept out of training, or flite's own voices",
+    )  # fmt: skip
     report.add_argument("--prompts", type=int, default=20, help="held-out prompts (default: %(default)s)")
     report.add_argument("--prompt-seconds", type=float, default=2.96, help="prompt length (default: %(default)s)")
     report.add_argument("--seconds", type=float, default=15.0, help="of new sound (default: %(default)s)")
@@ -47,7 +51,7 @@ def _continuation(options: argparse.Namespace) -> list[dict[str, object]]:
     settings = continuation.Settings(
         models=options.models, codecs=options.codecs, temperatures=options.temperatures, prompts=options.prompts,
         prompt_seconds=options.prompt_seconds, seconds=options.seconds, seeds=options.seeds, device=options.device,
-        processes=options.processes, audio_dir=options.audio_dir,
+        processes=options.processes, audio_dir=options.audio_dir, speakers=options.speakers,
     )  # fmt: skip
     return continuation.summarise(continuation.measure(settings))
 

@@ -1,12 +1,18 @@
-"""Passages that the continuation models never heard: held-out speakers telling held-out stories, made anew by flite."""
+"""Passages that the continuation models never heard: held-out stories, made anew by flite."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from calm_core.errors import InputError as EngineError
+from calm_core.training.speakers import FLITE_VOICES, Speaker
 from calm_core.training.synthesize import CORPUS_RATE, CorpusRecipe, Job, load_recipe, plan, utterances
 from evaluation.clips import Clip, make_clip
 from evaluation.errors import InputError
+
+Speakers = Literal["held-out", "flite"]
+"""Who tells the stories: the speakers that were kept out of training, or flite's own four voices, which were not."""
 
 RECIPE = Path(__file__).parents[2] / "calm_core" / "configs" / "corpus_stories.yaml"
 
@@ -41,22 +47,36 @@ def training_texts() -> list[str]:
     return [job.text for job in _plan()[0] if job.split == "train"]
 
 
-def held_out_passages(count: int, prompt_seconds: float, seconds: float) -> list[Passage]:
-    """One passage each of the first `count` held-out speakers.
+def _tellings(speakers: Speakers, jobs: Sequence[Job]) -> Iterator[Job]:
+    """Held-out stories, each with one speaker."""
+    if speakers == "flite":
+        for number, job in enumerate(job for job in jobs if job.split == "valid"):
+            voice = FLITE_VOICES[number % len(FLITE_VOICES)]
+            yield replace(job, key=f"{job.key}-{voice}", base=voice, speakers=(Speaker(voice, voice),))
+    else:
+        yield from (job for job in jobs if job.split == "heldout")
+
+
+def held_out_passages(
+    count: int, prompt_seconds: float, seconds: float, speakers: Speakers = "held-out"
+) -> list[Passage]:
+    """Held-out stories: one each of the first `count` held-out speakers, or `count` by flite's voices in turn.
 
     Args:
         count: Number of passages.
         prompt_seconds: Length of the prompt.
         seconds: Length of the rest; stories that are shorter are passed over.
+        speakers: Who tells them.
 
     Raises:
         InputError: There are fewer, or flite is missing.
     """
     jobs, recipe = _plan()
     found: dict[str, Passage] = {}
-    for job in (job for job in jobs if job.split == "heldout"):
+    for job in _tellings(speakers, jobs):
         speaker = job.speakers[0].name
-        if speaker in found or len(found) == count:
+        name = speaker if speakers == "held-out" else job.key
+        if name in found or len(found) == count:
             continue
         try:
             made = list(utterances(job, recipe))
@@ -71,15 +91,15 @@ def held_out_passages(count: int, prompt_seconds: float, seconds: float) -> list
                 for word, start, _ in row["words"]
                 if prompt_seconds <= start < prompt_seconds + seconds
             ]
-            found[speaker] = Passage(
+            found[name] = Passage(
                 speaker,
-                make_clip(f"{speaker}-prompt", samples[:cut], CORPUS_RATE),
-                make_clip(f"{speaker}-real", samples[cut:end], CORPUS_RATE, " ".join(word for word, _ in words)),
+                make_clip(f"{name}-prompt", samples[:cut], CORPUS_RATE),
+                make_clip(f"{name}-real", samples[cut:end], CORPUS_RATE, " ".join(word for word, _ in words)),
                 words,
             )
     if len(found) < count:
         raise InputError(
-            f"Only {len(found)} held-out speakers tell a story of {prompt_seconds + seconds:.0f} s; ask for fewer "
-            "prompts or seconds."
+            f"Only {len(found)} held-out stories of the {speakers} speakers last {prompt_seconds + seconds:.0f} s; "
+            "ask for fewer prompts or seconds."
         )
     return list(found.values())

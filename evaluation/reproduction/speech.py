@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 from evaluation.reproduction.cache import Cache
 from evaluation.reproduction.codecs import codecs
-from evaluation.reproduction.continuations import continuations, stability, voices
+from evaluation.reproduction.continuations import continuations, stability, voices, well_known
 from evaluation.reproduction.section import Section, Settings
 from evaluation.reproduction.speaking import speaking
 
 SECTIONS: dict[str, Callable[[Settings, Cache], Section]] = {
     "codecs": codecs,
     "continuations": continuations,
+    "well-known": well_known,
     "stability": stability,
     "voices": voices,
     "speaking": speaking,
