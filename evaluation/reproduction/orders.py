@@ -84,7 +84,7 @@ def paired_difference(
         value = sign * float(_ratio(b, perplexity) - _ratio(a, perplexity))
     known = resampled[np.isfinite(resampled)]
     low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
-    return Difference(value, float(low), float(high), len(units))
+    return Difference(value + 0.0, float(low) + 0.0, float(high) + 0.0, len(units))  # + 0.0: no difference is not -0
 
 
 @dataclass(frozen=True)

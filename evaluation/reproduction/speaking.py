@@ -83,10 +83,10 @@ def speaking(settings: Settings, cache: Cache) -> Section:
     orders = []
     for better, worse, source in _CLAIMS:
         for place, (figure, (values, higher)) in enumerate(figures.items()):
-            pairs = [sums(by_system[name], "sentence", values) for name in (better, worse)]
-            found = paired_difference(*pairs, np.random.default_rng(0), higher_is_better=higher)
+            one, other = (sums(by_system[name], "sentence", values) for name in (better, worse))
+            found = paired_difference(one, other, np.random.default_rng(0), higher_is_better=higher)
             claimed = (_PAPER[better][place], _PAPER[worse][place])
-            orders.append(Order(better, worse, figure, source, claimed, (total(pairs[0]), total(pairs[1])), found))
+            orders.append(Order(better, worse, figure, source, claimed, (total(one), total(other)), found))
     text = (
         f"{settings.sentences} held-out sentences in the bundled voices in turn, seeds "
         f"{', '.join(map(str, settings.seeds))}, transcripts by pocketsphinx. Similarity is the cosine of resemblyzer's"

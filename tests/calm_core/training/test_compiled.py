@@ -35,7 +35,9 @@ def test_losses_and_gradients_are_those_of_plain_layers_at_any_length() -> None:
         model.zero_grad()
         loss = model.loss(batch)
         loss.backward()
-        expected.append((loss.item(), model.layer.linear1.weight.grad.clone()))
+        gradient = model.layer.linear1.weight.grad
+        assert gradient is not None
+        expected.append((loss.item(), gradient.clone()))
     assert compile_layers(model) == 2
     for batch, (loss, gradient) in zip(batches, expected, strict=True):
         model.zero_grad()
