@@ -125,7 +125,7 @@ def build(demo: gr.Blocks, services: Services, channel: gr.HTML, visitor: gr.Bro
 def _prompt(services: Services) -> Prompt:
     settings = services.settings
     examples = [(f"{one.name} · {one.title}", one.name) for one in services.prompts.all()]
-    source = gr.Radio([EXAMPLE, OWN], value=EXAMPLE, label="Prompt", elem_id="prompt-source", elem_classes="switch")
+    source = gr.Radio([EXAMPLE, OWN], value=EXAMPLE, label="Prompt", elem_id="prompt-source")
     example = gr.Dropdown(examples, value=examples[0][1], label="Example recording", elem_id="prompt-example")
     with gr.Column(visible=False, elem_classes="own-voice") as own:
         recording = gr.Audio(

@@ -169,7 +169,7 @@ class CodecTrainer(Trainer):
         }
         total = recipe.mel_weight * parts["mel"] + recipe.pitch_weight * parts["pitch"]
         total = total + sum(self.bottleneck[name] * loss for name, loss in bottleneck.items())
-        if step >= recipe.adversarial_from:
+        if recipe.adversarial_from is not None and step >= recipe.adversarial_from:
             with accelerator.autocast():
                 real = self.discriminators(target)
                 judged = discriminator_loss(real, self.discriminators(made.detach()))

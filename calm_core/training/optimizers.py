@@ -2,7 +2,8 @@
 
 Muon (Jordan et al. 2024) orthogonalises its momentum, so that a step has the same size in every direction of a matrix.
 Its updates are scaled to the root mean square of AdamW's (Liu et al. 2025): the same learning rate suits both. On the
-bundled speech codec it reached in 300 steps the mel distance that AdamW reached in 600, and a step took a tenth longer.
+bundled speech codec, at one rate, it had after 250 steps the mel distance that AdamW had after 450; a step took a tenth
+longer.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class SemanticConfig(Strict):
 
 
 class CodecRecipe(Strict):
-    """`kind: codec`: the VAE-GAN, or the RVQ-GAN around the same encoder and decoder."""
+    """`kind: codec`: the VAE, or the RVQ codec around the same encoder and decoder; with discriminators or without."""
 
     kind: Literal["codec"]
     folder: Path
@@ -71,7 +71,7 @@ class CodecRecipe(Strict):
     schedule: Schedule
     crop_seconds: float = Field(2.56, gt=0.5)
     mel_weight: float = 15.0
-    kl_weight: float = 0.05
+    kl_weight: float = 0.01
     commitment_weight: float = Field(10.0, description="of the distance of latents from their codes; RVQ only")
     level_dropout: float = Field(0.5, ge=0, le=1, description="share of crops that use fewer levels; RVQ only")
     pitch_weight: float = Field(1.0, description="of the mean absolute error of the log pitch in voiced hops")
@@ -84,7 +84,9 @@ class CodecRecipe(Strict):
     semantic: SemanticConfig | None = None
     adversarial_weight: float = 1.0
     feature_weight: float = 2.0
-    adversarial_from: int = Field(0, ge=0, description="step at which the discriminators join")
+    adversarial_from: int | None = Field(
+        None, ge=0, description="step at which the discriminators join; never when None"
+    )
     discriminator_learning_rate: float = 2e-4
     discriminator_channels: int = 128
 

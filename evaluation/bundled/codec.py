@@ -1,7 +1,7 @@
 """What bundled codecs do to speech that they never heard: held-out speakers reading held-out sentences."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from evaluation.intervals import bootstrap_ratio
 from evaluation.metrics import find_metric
 
 NAMES = ("pesq", "stoi", "estoi", "visqol", "si_snr", "mel_distance", "log_spectral_distance", "speaker_similarity")
+FIGURE_ORDER = (*NAMES, "wer")
 ORIGINAL = "original"
 ABX_SPEAKERS = 4
 """Held-out speakers who read every sentence for ABX: it needs the same triphones from one speaker and from several."""
@@ -42,14 +43,25 @@ class Scored:
     bottom: float
 
 
-def score(settings: Settings) -> list[Scored]:
+Codecs = Mapping[str, Reconstruction]
+
+
+def load(settings: Settings) -> Codecs:
+    """The codecs by what tables call them.
+
+    Raises:
+        InputError: A missing model, or a codec twice.
+    """
+    labels = _labels(settings.codecs)
+    return {label: Reconstruction(m, settings.device) for label, m in zip(labels, settings.codecs, strict=True)}
+
+
+def score(settings: Settings, codecs: Codecs) -> list[Scored]:
     """Every figure of every clip after every codec; WER also of the original.
 
     Raises:
-        InputError: A missing model, package or flite, or a codec twice.
+        InputError: A missing package or flite.
     """
-    labels = _labels(settings.codecs)
-    codecs = [Reconstruction(model, settings.device) for model in settings.codecs]
     scores = {name: find_metric(name).load() for name in NAMES}
     find_metric("wer").load()
     from evaluation.metrics.recognition import transcribe, word_errors
@@ -60,7 +72,7 @@ def score(settings: Settings) -> list[Scored]:
         speaker = speakers[number % len(speakers)]
         original = read_aloud(f"{number:03d}-{speaker.name}", sentence.written, speaker, sentence.said)
         heard = {ORIGINAL: original}
-        for label, reconstruct in zip(labels, codecs, strict=True):
+        for label, reconstruct in codecs.items():
             heard[label] = reconstruct(original)
             for name, scored in scores.items():
                 rows.append(Scored(name, label, number, scored(original, heard[label]), 1.0))
@@ -70,20 +82,19 @@ def score(settings: Settings) -> list[Scored]:
     return rows
 
 
-def discriminate(settings: Settings) -> list[dict[str, object]]:
+def discriminate(settings: Settings, codecs: Codecs) -> list[dict[str, object]]:
     """ABX errors in percent of every codec's latents, within speakers and across; one row a figure and codec.
 
     Raises:
-        InputError: As `score`, or there are too few sentences for it.
+        InputError: flite is missing, or there are too few sentences for it.
     """
-    labels = _labels(settings.codecs)
-    encoders = [Reconstruction(model, settings.device).latents for model in settings.codecs]
+    encoders = [codec.latents for codec in codecs.values()]
     speakers = list(corpus_speakers()[1].values())[:ABX_SPEAKERS]
     found = phone_discrimination(encoders, settings.sentences, speakers, settings.seed)
     return [
         {"figure": name, "codec": label, "error": 100 * results[name].error}
         for name in FIGURES
-        for label, results in zip(labels, found, strict=True)
+        for label, results in zip(codecs, found, strict=True)
     ]
 
 
@@ -94,22 +105,20 @@ def measure(settings: Settings) -> list[dict[str, object]]:
     is in kbit/s, "-" where latents are continuous.
 
     Raises:
-        InputError: See `score`.
+        InputError: See `load` and `score`.
     """
-    rows = score(settings)
-    rates = {
-        label: Reconstruction(model, settings.device).bitrate
-        for label, model in zip(_labels(settings.codecs), settings.codecs, strict=True)
-    }
-    bitrates = {label: "-" if rate is None else rate / 1000 for label, rate in rates.items()}
+    codecs = load(settings)
+    bitrates = {label: "-" if one.bitrate is None else one.bitrate / 1000 for label, one in codecs.items()}
+    grouped: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for row in score(settings, codecs):
+        grouped.setdefault((row.figure, row.codec), []).append((row.top, row.bottom))
     table: list[dict[str, object]] = []
-    for figure, codec in sorted({(row.figure, row.codec) for row in rows}, key=_place(rows)):
-        pairs = [(row.top, row.bottom) for row in rows if (row.figure, row.codec) == (figure, codec)]
+    for (figure, codec), pairs in sorted(grouped.items(), key=lambda item: FIGURE_ORDER.index(item[0][0])):
         mean, low, high = bootstrap_ratio(pairs, np.random.default_rng(settings.seed))
         row = {"figure": figure, "codec": codec, "kbit/s": bitrates.get(codec, "-"), "clips": len(pairs)}
         table.append({**row, "mean": mean, "low": low, "high": high})
     try:
-        found = discriminate(settings)
+        found = discriminate(settings, codecs)
     except InputError as error:  # too few sentences for it
         print(f"abx is left out: {error}", file=sys.stderr)
         return table
@@ -118,12 +127,6 @@ def measure(settings: Settings) -> list[dict[str, object]]:
         clips = len(settings.sentences) * ABX_SPEAKERS
         table.append({**row, "clips": clips, "mean": told["error"], "low": "-", "high": "-"})
     return table
-
-
-def _place(rows: Sequence[Scored]) -> Callable[[tuple[str, str]], tuple[int, int]]:
-    """Sort key: figures in the order of `NAMES`, WER last; systems in the order in which they were heard."""
-    figures, systems = [*NAMES, "wer"], list(dict.fromkeys(row.codec for row in rows))
-    return lambda pair: (figures.index(pair[0]), systems.index(pair[1]))
 
 
 def _labels(codecs: Sequence[str]) -> list[str]:

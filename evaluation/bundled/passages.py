@@ -47,14 +47,14 @@ def training_texts() -> list[str]:
     return [job.text for job in _plan()[0] if job.split == "train"]
 
 
-def _tellings(speakers: Speakers, jobs: Sequence[Job]) -> Iterator[Job]:
-    """Held-out stories, each with one speaker."""
+def _tellings(speakers: Speakers, jobs: Sequence[Job]) -> Iterator[tuple[str, Job]]:
+    """Held-out stories, each with one speaker, and the name of the passage that comes of it."""
     if speakers == "flite":
         for number, job in enumerate(job for job in jobs if job.split == "valid"):
             voice = FLITE_VOICES[number % len(FLITE_VOICES)]
-            yield replace(job, key=f"{job.key}-{voice}", base=voice, speakers=(Speaker(voice, voice),))
+            yield f"{job.key}-{voice}", replace(job, base=voice, speakers=(Speaker(voice, voice),))
     else:
-        yield from (job for job in jobs if job.split == "heldout")
+        yield from ((job.speakers[0].name, job) for job in jobs if job.split == "heldout")
 
 
 def held_out_passages(
@@ -73,9 +73,7 @@ def held_out_passages(
     """
     jobs, recipe = _plan()
     found: dict[str, Passage] = {}
-    for job in _tellings(speakers, jobs):
-        speaker = job.speakers[0].name
-        name = speaker if speakers == "held-out" else job.key
+    for name, job in _tellings(speakers, jobs):
         if name in found or len(found) == count:
             continue
         try:
@@ -92,7 +90,7 @@ def held_out_passages(
                 if prompt_seconds <= start < prompt_seconds + seconds
             ]
             found[name] = Passage(
-                speaker,
+                job.speakers[0].name,
                 make_clip(f"{name}-prompt", samples[:cut], CORPUS_RATE),
                 make_clip(f"{name}-real", samples[cut:end], CORPUS_RATE, " ".join(word for word, _ in words)),
                 words,

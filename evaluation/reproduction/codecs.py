@@ -26,10 +26,10 @@ def codecs(settings: Settings, cache: Cache) -> Section:
     read = read_sentences(limit=settings.sentences)
     asked = codec.Settings(read, (vae, rvq))
     kept = {"codecs": asked.codecs, "sentences": len(read)}
-    rows = [codec.Scored(**row) for row in cache.rows("codecs", kept, lambda: codec.score(asked))]
+    rows = [codec.Scored(**row) for row in cache.rows("codecs", kept, lambda: codec.score(asked, codec.load(asked)))]
     systems = list(dict.fromkeys(row.codec for row in rows if row.codec != codec.ORIGINAL))
     orders, table = [], []
-    for figure in [*codec.NAMES, "wer"]:
+    for figure in codec.FIGURE_ORDER:
         pairs = {
             system: sums([r for r in rows if (r.figure, r.codec) == (figure, system)], "clip", _values)
             for system in (*systems, codec.ORIGINAL)
@@ -47,9 +47,8 @@ def codecs(settings: Settings, cache: Cache) -> Section:
         table.append({"figure": figure, systems[0]: ours[0], systems[1]: ours[1], codec.ORIGINAL: "-"})
         orders.append(Order(systems[0], systems[1], figure, "table 1", _ABX, ours, seed_difference(better, worse)))
     text = (
-        f"{len(read)} sentences read by held-out speakers. Both codecs began as one and trained equally long; the RVQ "
-        "codec has 8 levels. ABX is that of table 1 with flite's own phone times, its range that over the draws of "
-        f"the seeds.{note}\n\n" + show(table)
+        f"{len(read)} sentences read by held-out speakers. ABX is that of table 1 with flite's own phone times, "
+        f"its range that over the draws of the seeds.{note}\n\n" + show(table)
     )
     return Section("Codecs (table 1)", text, orders)
 
@@ -62,7 +61,9 @@ def _abx(
     for seed in settings.seeds:
         drawn = codec.Settings(read, settings.codecs[:2], seed=seed)
         try:
-            rows = cache.rows("abx", {**kept, "seed": seed}, lambda drawn=drawn: codec.discriminate(drawn))
+            rows = cache.rows(
+                "abx", {**kept, "seed": seed}, lambda drawn=drawn: codec.discriminate(drawn, codec.load(drawn))
+            )
         except InputError as error:
             return {}, f" ABX is left out: {error}"
         for row in rows:

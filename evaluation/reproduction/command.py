@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--calm", default="calm-continuation-en", help="model over latents (default: %(default)s)")
     parser.add_argument("--baseline", default="rq-continuation-en", help="model over codes (default: %(default)s)")
     parser.add_argument("--codecs", nargs="+", default=list(CODECS), metavar="CODEC", help="codecs alone, as ceilings")
-    for name, model in (("teacher", "calm-tts-en-teacher"), ("student", "calm-tts-en"), ("consistency", None)):
+    for name, suffix in (("teacher", "-teacher"), ("student", ""), ("consistency", "-consistency")):
         parser.add_argument(
-            f"--{name}", default=model or f"calm-tts-en-{name}", metavar="MODEL",
+            f"--{name}", default=f"calm-tts-en{suffix}", metavar="MODEL",
             help=f"text-to-speech model, {name} (default: %(default)s)",
         )  # fmt: skip
     parser.add_argument("--sentences", type=int, default=50, help="read by codecs and voices (default: %(default)s)")

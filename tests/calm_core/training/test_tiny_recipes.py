@@ -26,7 +26,9 @@ def test_the_chain_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert made["speakers"] == 10 and made["hours"] > 0.01
     for name in ORDER:
         recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
-        figures = train_recipe(FOLDER / f"{name}.yaml", ["schedule.steps=3", "schedule.batch=2", "schedule.bf16=false"], resume=False)
+        figures = train_recipe(
+            FOLDER / f"{name}.yaml", ["schedule.steps=3", "schedule.batch=2", "schedule.bf16=false"], resume=False
+        )
         assert figures and all(value == value for value in figures.values())
         weights = "codec" if recipe["kind"] == "codec" else "model"
         assert (tmp_path / recipe["folder"] / f"{weights}.safetensors").stat().st_size > 50_000
