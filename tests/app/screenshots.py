@@ -61,7 +61,8 @@ def go_on(page: Page) -> None:
         page.check("#beside input")
     page.click("#go-on")
     page.wait_for_function(
-        "[...document.querySelectorAll('#going-on .player .status')].every((s) => s.textContent.startsWith('Done'))",
+        "[...document.querySelectorAll('#going-on .player:not([hidden]) .status')]"
+        ".every((status) => status.textContent.startsWith('Done'))",
         timeout=120_000,
     )
     page.wait_for_function("document.querySelectorAll('#going-on .thoughts span.heard').length > 5", timeout=60_000)
