@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -316,6 +316,26 @@ def encode(
     figures = encode_recipe(recipe, list(overrides or []))
     if _speaks():
         print(json.dumps(figures), flush=True)
+
+
+@app.command()
+def package(
+    recipe: Annotated[Path, typer.Argument(help="The recipe of a finished run.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the model; its name becomes the id.")],
+    title: Annotated[str, typer.Option("--title", help="For the list of models.")],
+    licence: Annotated[str, typer.Option("--licence", help="Of the weights, such as MIT.")],
+    overrides: Overrides = None,
+    codec_id: Annotated[str | None, typer.Option("--codec", help="Packaged codec in a folder beside OUT.")] = None,
+    weights: Annotated[Literal["fp16", "int8"], typer.Option("--weights", help="How they are stored.")] = "fp16",
+    statistics: Annotated[
+        Path | None, typer.Option("--statistics", help="Of a codec: statistics.safetensors beside its latents.")
+    ] = None,
+) -> None:
+    """Make of a finished run a model that loads by its folder, of less than 10 MB."""
+    from calm_core.training.package import package_recipe
+
+    made = package_recipe(recipe, list(overrides or []), out, title, licence, codec_id, weights, statistics)
+    print(json.dumps(made), flush=True)
 
 
 def _one_line(error: object) -> str:

@@ -19,7 +19,7 @@ from calm_core.config import (
 )
 from calm_core.errors import InputError
 from calm_core.training.checkpoint import write_tensors
-from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, TTSRecipe
+from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, TTSRecipe, read_recipe
 from calm_core.training.statistics import read_statistics
 from calm_core.weights import Tensors, read_tensors, to_int8
 
@@ -84,6 +84,30 @@ def package(
     write_tensors(target / "model.safetensors", stored)
     (target / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     return parameters
+
+
+def package_recipe(
+    path: Path, overrides: list[str], target: Path, title: str, licence: str, codec_id: str | None = None,
+    weights: Literal["fp16", "int8"] = "fp16", statistics: Path | None = None,
+) -> dict[str, object]:  # fmt: skip
+    """`calm package RECIPE.yaml --out FOLDER [key=value ...]`: the model's parameters and the bytes of its weights.
+
+    Raises:
+        InputError: As `package`, or a language model without a codec, or a codec beside which there is none.
+    """
+    recipe = read_recipe(path, overrides)
+    if isinstance(recipe, CodecRecipe):
+        if codec_id is not None:
+            raise InputError(f"{path} is the recipe of a codec; leave --codec out.")
+    elif codec_id is None:
+        raise InputError(f"The model of {path} works on a codec's latents; name the packaged codec with --codec.")
+    elif not (target.parent / codec_id / "model.safetensors").is_file():
+        raise InputError(f"There is no packaged codec {codec_id} beside {target}; package it there first.")
+    elif statistics is not None:
+        raise InputError(f"Statistics belong to a codec, and {path} is not the recipe of one; leave --statistics out.")
+    parameters = package(recipe, target, title, licence, codec_id, weights=weights, statistics=statistics)
+    size = (target / "model.safetensors").stat().st_size
+    return {"folder": str(target), "parameters": parameters, "bytes": size}
 
 
 def add_statistics(config: Path, statistics: Path) -> None:

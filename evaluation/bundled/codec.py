@@ -16,7 +16,8 @@ from evaluation.intervals import bootstrap_ratio
 from evaluation.metrics import find_metric
 
 NAMES = ("pesq", "stoi", "estoi", "visqol", "si_snr", "mel_distance", "log_spectral_distance", "speaker_similarity")
-FIGURE_ORDER = (*NAMES, "wer")
+SCORED = (*NAMES, "wer")
+FIGURE_ORDER = (*SCORED, *FIGURES)
 ORIGINAL = "original"
 ABX_SPEAKERS = 4
 """Held-out speakers who read every sentence for ABX: it needs the same triphones from one speaker and from several."""
@@ -82,8 +83,27 @@ def score(settings: Settings, codecs: Codecs) -> list[Scored]:
     return rows
 
 
-def discriminate(settings: Settings, codecs: Codecs) -> list[dict[str, object]]:
-    """ABX errors in percent of every codec's latents, within speakers and across; one row a figure and codec.
+@dataclass(frozen=True)
+class Discriminated:
+    """How well one codec's latents tell two phones apart: the ABX errors of both orders of the two added up.
+
+    Attributes:
+        figure: Within speakers or across.
+        codec: What tables call it.
+        phones: The two.
+        top: Errors in percent.
+        bottom: Orders that have triples.
+    """
+
+    figure: str
+    codec: str
+    phones: str
+    top: float
+    bottom: float
+
+
+def discriminate(settings: Settings, codecs: Codecs) -> list[Discriminated]:
+    """ABX errors of every codec's latents, within speakers and across, by pair of phones.
 
     Raises:
         InputError: flite is missing, or there are too few sentences for it.
@@ -91,18 +111,21 @@ def discriminate(settings: Settings, codecs: Codecs) -> list[dict[str, object]]:
     encoders = [codec.latents for codec in codecs.values()]
     speakers = list(corpus_speakers()[1].values())[:ABX_SPEAKERS]
     found = phone_discrimination(encoders, settings.sentences, speakers, settings.seed)
-    return [
-        {"figure": name, "codec": label, "error": 100 * results[name].error}
-        for name in FIGURES
-        for label, results in zip(codecs, found, strict=True)
-    ]
+    rows = []
+    for name in FIGURES:
+        for label, results in zip(codecs, found, strict=True):
+            added: dict[str, list[float]] = {}
+            for pair, error in results[name].by_pair.items():
+                added.setdefault(" ".join(sorted(pair)), []).append(100 * error)
+            rows += [Discriminated(name, label, both, sum(each), float(len(each))) for both, each in added.items()]
+    return rows
 
 
 def measure(settings: Settings) -> list[dict[str, object]]:
     """One row a figure and codec: its mean over the sentences with a bootstrap interval. All hear the same clips.
 
-    WER is pooled over words and ABX averaged as in `metrics.abx`, both in percent; ABX has no interval. The bit rate
-    is in kbit/s, "-" where latents are continuous.
+    WER is pooled over words and ABX averaged as in `metrics.abx`, both in percent; the interval of ABX is over pairs of
+    phones, which its `clips` counts. The bit rate is in kbit/s, "-" where latents are continuous.
 
     Raises:
         InputError: See `load` and `score`.
@@ -112,20 +135,16 @@ def measure(settings: Settings) -> list[dict[str, object]]:
     grouped: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for row in score(settings, codecs):
         grouped.setdefault((row.figure, row.codec), []).append((row.top, row.bottom))
+    try:
+        for found in discriminate(settings, codecs):
+            grouped.setdefault((found.figure, found.codec), []).append((found.top, found.bottom))
+    except InputError as error:  # too few sentences for it
+        print(f"abx is left out: {error}", file=sys.stderr)
     table: list[dict[str, object]] = []
     for (figure, codec), pairs in sorted(grouped.items(), key=lambda item: FIGURE_ORDER.index(item[0][0])):
         mean, low, high = bootstrap_ratio(pairs, np.random.default_rng(settings.seed))
         row = {"figure": figure, "codec": codec, "kbit/s": bitrates.get(codec, "-"), "clips": len(pairs)}
         table.append({**row, "mean": mean, "low": low, "high": high})
-    try:
-        found = discriminate(settings, codecs)
-    except InputError as error:  # too few sentences for it
-        print(f"abx is left out: {error}", file=sys.stderr)
-        return table
-    for told in found:
-        row = {"figure": told["figure"], "codec": told["codec"], "kbit/s": bitrates[str(told["codec"])]}
-        clips = len(settings.sentences) * ABX_SPEAKERS
-        table.append({**row, "clips": clips, "mean": told["error"], "low": "-", "high": "-"})
     return table
 
 

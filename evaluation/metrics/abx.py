@@ -6,7 +6,7 @@ another. Chance is one half.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,12 +48,12 @@ class AbxResult:
     Attributes:
         error: 0 to 1, chance 0.5.
         triples: Triples that were compared.
-        phone_pairs: Ordered pairs (a, b) of phones that have triples.
+        by_pair: The error of every ordered pair (a, b) of phones that has triples; `error` is their mean.
     """
 
     error: float
     triples: int
-    phone_pairs: int
+    by_pair: Mapping[tuple[str, str], float]
 
 
 def _cell_error(to_a: np.ndarray, to_b: np.ndarray, same: bool) -> tuple[float, int]:
@@ -149,8 +149,8 @@ def abx(
     if not cells:
         who = "by one speaker, and the first also by another" if across_speakers else "by one speaker, the first twice"
         raise InputError(f"ABX finds no triple: it needs two phones between the same neighbours {who}.")
-    pairs = [_mean([_mean(errors) for errors in speakers.values()]) for speakers in cells.values()]
-    return AbxResult(_mean(pairs), triples, len(pairs))
+    pairs = {pair: _mean([_mean(errors) for errors in speakers.values()]) for pair, speakers in cells.items()}
+    return AbxResult(_mean(list(pairs.values())), triples, pairs)
 
 
 def _partners(

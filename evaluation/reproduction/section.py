@@ -37,7 +37,7 @@ class Settings:
     seconds: float = 15.0
     long_seconds: float = 30.0
     seeds: Sequence[int] = (0, 1, 2)
-    diversity_clips: int = 40
+    diversity_clips: int = 20
     sentences: int = 50
     teacher: str = "calm-tts-en-teacher"
     student: str = "calm-tts-en"
