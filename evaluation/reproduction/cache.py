@@ -27,7 +27,8 @@ class Cache:
             settings: Everything that its result depends on; part of the file's name by a hash.
             measure: Makes the rows, as dataclasses or dictionaries.
         """
-        key = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        known = {name: value for name, value in settings.items() if name != "processes"}  # no figure depends on them
+        key = hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()[:12]
         path = self.folder / f"{name}-{key}.json"
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8"))["rows"]

@@ -1,0 +1,50 @@
+"""The bundled models, each heard: what they say is what was asked for, or what they thought of."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import calm_core
+from evaluation.clips import make_clip
+from evaluation.metrics.recognition import transcribe, word_errors
+
+ROOT = Path(__file__).parents[2]
+CHECKPOINTS = ROOT / "assets" / "checkpoints"
+SPEAKING = ("calm-tts-en", "calm-tts-en-teacher", "calm-tts-en-consistency")
+TELLING = ("calm-continuation-en", "rq-continuation-en")
+
+pytestmark = pytest.mark.bundled
+
+
+def read() -> calm_core.Audio:
+    """Five seconds of a voice that the recogniser knows well."""
+    return calm_core.read_audio(ROOT / "assets" / "voices" / "rms.flac")
+
+
+@pytest.mark.parametrize("model", SPEAKING)
+def test_it_says_what_is_asked_for(model: str) -> None:
+    text = "The boats came home before the rain, and nobody in the harbour was surprised."
+    said = calm_core.load(model, task="tts").generate(text, voice=read(), seed=1)
+    assert 3.0 < said.seconds < 8.0
+    wrong, words = word_errors(text, transcribe(make_clip(model, said.samples.numpy(), said.sample_rate)))
+    assert wrong / words < 0.35
+
+
+@pytest.mark.parametrize("model", TELLING)
+def test_it_tells_on_what_it_thinks_of(model: str) -> None:
+    """After the prompt, as loud as it, and understood well enough to be the words of the inner monologue."""
+    prompt = read()
+    told = calm_core.load(model, task="speech_continuation").generate(prompt, seconds=10.0, seed=1, temperature=0.8)
+    start = told.samples.numel() - 10 * told.sample_rate
+    new = told.samples[start:]
+    assert abs(start / told.sample_rate - prompt.seconds) < 0.2 and new.isfinite().all()
+    heard_before = told.samples[:start].square().mean()
+    assert -6.0 < 10 * torch.log10(new.square().mean() / heard_before) < 6.0
+    wrong, words = word_errors(told.meta["text"], transcribe(make_clip(model, new.numpy(), told.sample_rate)))
+    assert 15 <= words <= 45 and wrong / words < 0.6
+
+
+def test_the_weights_keep_their_budget() -> None:
+    sizes = [path.stat().st_size for path in CHECKPOINTS.rglob("*.safetensors")]
+    assert len(sizes) >= 7 and max(sizes) < 10_000_000 and sum(sizes) < 60_000_000
