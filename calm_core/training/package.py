@@ -93,7 +93,8 @@ def package_recipe(
     """`calm package RECIPE.yaml --out FOLDER [key=value ...]`: the model's parameters and the bytes of its weights.
 
     Raises:
-        InputError: As `package`, or a language model without a codec, or a codec beside which there is none.
+        InputError: As `package`; or a codec is named for a codec, none for a language model, or one that is not there;
+            or statistics are given for a language model.
     """
     recipe = read_recipe(path, overrides)
     if isinstance(recipe, CodecRecipe):
