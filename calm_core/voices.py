@@ -3,11 +3,13 @@
 A voice file is the safetensors layout of pocket-tts 4.0.1: for each layer of the backbone
 `transformer.layers.{i}.self_attn/cache` [2, 1, T, heads, width], `/offset` [1] and `/pad` [1]; files
 go both ways between the two packages. Models whose text side keeps a summary of the speaker add it
-as `voice/embedding`.
+as `voice/embedding`. The header names the model, because another one of the same shape would take the
+file and speak as nobody.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,9 +22,10 @@ from calm_core.errors import InputError
 from calm_core.model import CALM
 from calm_core.sound_files import write_bytes
 from calm_core.state import State
-from calm_core.weights import read_tensors
+from calm_core.weights import read_metadata, read_tensors
 
 _LAYER = "transformer.layers.{}.self_attn"
+_MODEL = "calm_model"  # key in the header of a voice file
 _SHORTEST_SECONDS = 0.5
 _SILENCE_DB = -60.0
 
@@ -35,11 +38,13 @@ class Voice:
         name: for people.
         state: backbone state after the voice prompt (see `nn.transformer`).
         embedding: what the text side keeps of the prompt, or None.
+        model: fingerprint of the model that hears it so; None for a file that does not say.
     """
 
     name: str
     state: State
     embedding: Tensor | None = None
+    model: str | None = None
 
     def renamed(self, name: str) -> Voice:
         """The same voice under another name."""
@@ -62,7 +67,7 @@ class Voice:
             tensors[f"{layer}/pad"] = torch.tensor([0])
         if self.embedding is not None:
             tensors["voice/embedding"] = self.embedding.contiguous().cpu()
-        write_bytes(Path(path), save(tensors))
+        write_bytes(Path(path), save(tensors, None if self.model is None else {_MODEL: self.model}))
 
     @staticmethod
     def load(path: str | Path, model: CALM, name: str | None = None) -> Voice:
@@ -73,6 +78,8 @@ class Voice:
         """
         path = Path(path)
         tensors = read_tensors(path)
+        made_for = read_metadata(path).get(_MODEL)
+        check_voice_model(made_for, model, f"file {path.name}")
         device = model.latent_mean.device
         transformer = model.backbone.transformer
         layers = len(transformer.layers)
@@ -83,10 +90,7 @@ class Voice:
             c is not None and c.ndim == 5 and (*c.shape[:2], *c.shape[3:]) == shape for c in caches
         )
         if not fits:
-            raise InputError(
-                f"The voice file {path.name} was not made for this model; export the voice again "
-                f"from its recording with this model."
-            )
+            raise _foreign(f"file {path.name}")
         used = _length(tensors)
         # [L, 2, 1, T, heads, width] -> two of [L, 1, heads, T, width]
         stacked = torch.stack([c for c in caches if c is not None])[:, :, :, :used].transpose(3, 4)
@@ -99,7 +103,43 @@ class Voice:
             "base": torch.tensor([0]),
         }
         embedding = tensors.get("voice/embedding")
-        return Voice(name or path.stem, state, None if embedding is None else embedding.to(device))
+        return Voice(name or path.stem, state, None if embedding is None else embedding.to(device), made_for)
+
+
+def _foreign(voice: str) -> InputError:
+    return InputError(
+        f"The voice {voice} was not made for this model; export the voice again from its recording with this model."
+    )
+
+
+def check_voice_model(made_for: str | None, model: CALM, voice: str) -> None:
+    """Refuse the voice of another model; one that does not say whose it is passes.
+
+    Args:
+        made_for: fingerprint of the model that the voice was made for.
+        model: which shall speak.
+        voice: what to call the voice in errors.
+
+    Raises:
+        InputError: it was made for another model.
+    """
+    if made_for not in (None, _fingerprint(model)):
+        raise _foreign(voice)
+
+
+def _fingerprint(model: CALM) -> str:
+    """Sixteen hexadecimal digits that another training, or another codec's latents, would change.
+
+    They are of the norms and the latent statistics alone. Files keep those in 16 bits where the other weights have 8,
+    and no layer packs them for a processor: copies of a model understand each other's voices.
+    """
+    vectors = {name: p for name, p in model.backbone.named_parameters() if "norm" in name}
+    vectors |= {"latent_mean": model.latent_mean, "latent_std": model.latent_std}
+    digest = hashlib.sha256()
+    for name in sorted(vectors):
+        digest.update(name.encode())
+        digest.update(vectors[name].detach().half().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _length(tensors: dict[str, Tensor]) -> int:
@@ -155,4 +195,4 @@ def make_voice(model: CALM, wave: Tensor, name: str) -> Voice:
     front, embedding = model.text.absorb_voice(prefix)
     state = model.backbone.transformer.init_state(1, front.shape[1], prefix.device)
     model.backbone.prompt(front, state)
-    return Voice(name, state, embedding)
+    return Voice(name, state, embedding, _fingerprint(model))

@@ -103,6 +103,12 @@ def read_tensors(path: Path) -> Tensors:
         ) from error
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """The text kept in the header of a safetensors file that `read_tensors` could read."""
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
+
+
 def to_ours(tensors: Tensors) -> Tensors:
     """Rename the tensors of one file of any known layout to ours."""
     names = list(tensors)

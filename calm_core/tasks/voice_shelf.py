@@ -15,7 +15,7 @@ from calm_core.hub import Progress, fetch
 from calm_core.model import CALM
 from calm_core.tasks.loading import bundled_voices_folder
 from calm_core.tasks.mono import mono
-from calm_core.voices import Voice, make_voice
+from calm_core.voices import Voice, check_voice_model, make_voice
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class VoiceShelf:
     def get(self, source: str | Path | Audio | Voice | None, progress: Progress | None) -> Voice:
         """See `TextToSpeech.voice`."""
         if isinstance(source, Voice):
+            check_voice_model(source.model, self._model, f"'{source.name}'")
             return source
         if isinstance(source, Audio):
             return self._clone(source, str(source.meta.get("name", "recording")))

@@ -1,5 +1,6 @@
 """A loaded tiny model, as callers see it."""
 
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import calm_core
 from calm_core import Audio, InputError, TextToSpeech, Utterance, Voice
@@ -197,6 +198,25 @@ def test_a_voice_of_another_model_is_refused(tts: TextToSpeech, tmp_path: Path) 
     save_file({"transformer.layers.0.self_attn/cache": torch.zeros(2, 1, 4, 1, 8)}, tmp_path / "v.safetensors")
     with pytest.raises(InputError, match="not made for this model"):
         tts.voice(tmp_path / "v.safetensors")
+
+
+def test_a_voice_file_of_a_model_of_the_same_shape_is_refused(
+    tts: TextToSpeech, folder: Path, voice: Voice, tmp_path: Path
+) -> None:
+    voice.save(tmp_path / "v.safetensors")
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    tensors = load_file(other / "model.safetensors")
+    tensors["latent_mean"] = tensors["latent_mean"] + 0.5
+    save_file(tensors, other / "model.safetensors")
+    retrained = calm_core.load(str(other))
+    with pytest.raises(InputError, match="not made for this model"):
+        retrained.voice(tmp_path / "v.safetensors")
+    with pytest.raises(InputError, match="'recording' was not made for this model"):
+        retrained.generate("One.", voice.renamed("recording"))
+    foreign = voice.state, voice.embedding
+    Voice("unsigned", *foreign).save(tmp_path / "unsigned.safetensors")  # as pocket-tts writes it
+    assert retrained.voice(tmp_path / "unsigned.safetensors").model is None
 
 
 def test_models_and_tasks_that_do_not_exist() -> None:
