@@ -72,7 +72,7 @@ def find_key(clip: Clip) -> Key | None:
     if not samples.any():
         return None
     # norm=None: frames count by their strength, so that the silence between notes does not
-    strength = chroma_cqt(y=samples.astype(np.float32), sr=_RATE, norm=None, tuning=0.0).mean(axis=1)
+    strength = chroma_cqt(y=samples.astype(np.float32), sr=_RATE, norm=None).mean(axis=1)
     return key_of_chroma(strength) if np.ptp(strength) > 0 else None
 
 
