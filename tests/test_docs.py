@@ -127,7 +127,7 @@ def test_a_documented_command_exists_with_its_options(command: str) -> None:
 
         parser = argparse.ArgumentParser()
         modules = {"metrics": metrics, "bundled": bundled, "elo": elo, "mos": mos, "mushra": mushra}
-        modules |= {"calibrate": calibrate, "power": power, "reproduce": reproduce}
+        modules |= {"calibrate": calibrate, "power": power, "reproduce": reproduce, "attributes": attributes}
         modules[names[0]].add_arguments(parser)
         if names[0] == "bundled":
             (reports,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]

@@ -14,6 +14,7 @@ from evaluation.errors import InputError
 
 DEFAULT = "clap"
 BUNDLED_CLAP = "calm-clap-music"
+_BATCH = 16
 
 
 class Embedder(Protocol):
@@ -97,7 +98,8 @@ class Clap:
         heard = windows(clip.at(rate), rate, self._model.seconds)
         sounds = [calm_core.Audio(torch.from_numpy(np.ascontiguousarray(part)).float(), rate) for part in heard]
         try:
-            return self._model.embed_audio(sounds).float().cpu().numpy()
+            batches = [sounds[start : start + _BATCH] for start in range(0, len(sounds), _BATCH)]
+            return np.concatenate([self._model.embed_audio(batch).float().cpu().numpy() for batch in batches])
         except calm_core.InputError as error:
             raise InputError(f"{clip.item}: {error}") from error
 

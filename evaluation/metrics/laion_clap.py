@@ -42,6 +42,8 @@ class LaionClap:
             inputs = self.processor.feature_extractor(
                 parts[start : start + _BATCH], sampling_rate=self.sample_rate, return_tensors="pt"
             ).to(self.model.device)
+            # the extractor marks a clip at random where none is longer than a window, for models with fusion
+            inputs["is_longer"] = torch.zeros_like(inputs["is_longer"])
             with torch.inference_mode():
                 found.append(self.model.get_audio_features(**inputs).pooler_output.float().cpu().numpy())
         return np.concatenate(found)

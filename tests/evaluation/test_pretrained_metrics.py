@@ -331,8 +331,8 @@ def test_utmos_refuses_other_weights(tmp_path: Path) -> None:
         find_utmos(("other.onnx",))
 
 
-@pytest.fixture(scope="module")
-def laion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["rand_trunc", "fusion"])
+def laion(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import transformers
     from tokenizers.pre_tokenizers import ByteLevel
 
@@ -350,7 +350,7 @@ def laion(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "depths": [1, 1],
         "num_attention_heads": [1, 1],
         "num_classes": 2,
-        "enable_fusion": False,
+        "enable_fusion": request.param == "fusion",
     }
     text = {
         "vocab_size": len(characters),
@@ -364,7 +364,7 @@ def laion(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = transformers.ClapConfig(text_config=text, audio_config=audio, projection_dim=12)
     transformers.ClapModel(config).save_pretrained(folder)
     extractor = transformers.ClapFeatureExtractor(
-        feature_size=64, max_length_s=1, truncation="rand_trunc", padding="repeatpad"
+        feature_size=64, max_length_s=1, truncation=request.param, padding="repeatpad"
     )
     transformers.ClapProcessor(extractor, tokenizer).save_pretrained(folder)
     return folder
