@@ -122,6 +122,7 @@ def test_a_documented_command_exists_with_its_options(command: str) -> None:
 
         from evaluation.bundled import command as bundled
         from evaluation.commands import calibrate, elo, mos, mushra, power
+        from evaluation.metrics import attributes_command as attributes
         from evaluation.metrics import command as metrics
         from evaluation.reproduction import command as reproduce
 

@@ -18,8 +18,9 @@ DRAWS = 200
 """Resamples of the interval of a distance."""
 INFINITY_DRAWS = 60
 """Resamples of the interval of an extrapolated distance, each of which measures many subsets."""
+SMALLEST_SHARE = 0.25
+"""Of the clips, in the smallest subset that an extrapolation measures."""
 _SIZES = 8
-_SMALLEST_SHARE = 0.25
 _REPEATS = 4
 
 
@@ -54,45 +55,56 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     return float(difference @ difference + max(spread, 0.0))
 
 
-def _joined(clips: Sequence[np.ndarray], chosen: np.ndarray | None = None) -> Gaussian:
-    return gaussian(np.concatenate([clips[place] for place in chosen] if chosen is not None else list(clips)))
+def _joined(clips: Sequence[np.ndarray]) -> Gaussian:
+    return gaussian(np.concatenate(list(clips)))
 
 
-def extrapolated(counts: ArrayLike, distances: ArrayLike) -> float:
-    """Where a line through distances over 1 / N meets 1 / N = 0, by least squares (Chong and Forsyth 2020)."""
-    _, intercept = np.polyfit(1 / np.asarray(counts, dtype=float), np.asarray(distances, dtype=float), 1)
+def extrapolated(inverse_sizes: ArrayLike, distances: ArrayLike) -> float:
+    """Where a line through distances over inverse sizes of sets meets 0, that of endless sets, by least squares."""
+    _, intercept = np.polyfit(np.asarray(inverse_sizes, dtype=float), np.asarray(distances, dtype=float), 1)
     return float(intercept)
 
 
 def frechet_infinity(
-    reference: Gaussian, clips: Sequence[np.ndarray], rng: np.random.Generator, smallest: int | None = None
+    reference: Sequence[np.ndarray],
+    clips: Sequence[np.ndarray],
+    rng: np.random.Generator,
+    smallest_share: float = SMALLEST_SHARE,
 ) -> float:
-    """The distance that endless clips of the judged kind would have (Chong and Forsyth 2020; Gui et al. 2024).
+    """The distance that endless sets would have (Chong and Forsyth 2020; for sound Gui et al. 2024).
 
-    Distances are biased upwards by about c / N. Subsets of 8 sizes, evenly spaced in 1 / N from all clips to a quarter
-    of them, each drawn 4 times, are measured against the whole reference, and a line is fitted. What is left of the
-    bias is the reference set's own. Can be slightly negative.
+    Distances are biased upwards by about c / N. Subsets of 8 shares, evenly spaced in 1 / share, each drawn 4 times,
+    are measured and a line is fitted. The papers leave the reference whole, which is vast there; here the same share of
+    both sets is drawn, since a reference of some hundred clips has as much bias as the judged set. With a vast
+    reference both ways agree. Can be slightly negative.
 
     Args:
-        reference: Of all frames of the reference set.
-        clips: Frames `[W, E]` of each of the N clips.
+        reference: Frames `[W, E]` of each clip of the reference set.
+        clips: Of each judged clip.
         rng: Source of the subsets.
-        smallest: Clips of the smallest subset; a quarter of all without it.
+        smallest_share: Of the clips, in the smallest subset.
 
     Raises:
         InputError: Fewer than 3 sizes lie between the smallest subset and all clips.
     """
-    count = len(clips)
-    low = max(2, smallest or round(_SMALLEST_SHARE * count))
-    sizes = np.unique(np.round(1 / np.linspace(1 / count, 1 / low, _SIZES)).astype(int)) if low < count else []
+    counts = np.array([len(reference), len(clips)])
+    shares = 1 / np.linspace(1, 1 / smallest_share, _SIZES)
+    sizes = np.unique(np.maximum(2, np.round(shares[:, None] * counts)).astype(int), axis=0)
     if len(sizes) < 3:
-        raise InputError(f"fad_infinity draws subsets of {low} clips or more, and there are {count}; give more clips.")
-    counts, distances = [], []
-    for size in sizes:
-        for _ in range(1 if size == count else _REPEATS):
-            counts.append(size)
-            distances.append(frechet_distance(reference, _joined(clips, rng.permutation(count)[:size])))
-    return extrapolated(counts, distances)
+        raise InputError(
+            f"fad_infinity draws subsets of {len(reference)} and {len(clips)} clips and finds {len(sizes)} sizes of at "
+            f"least 3; give more clips."
+        )
+    inverse, distances = [], []
+    for pair in sizes:
+        for _ in range(1 if (pair == counts).all() else _REPEATS):
+            drawn = [
+                gaussian(np.concatenate([frames[place] for place in rng.permutation(len(frames))[:size]]))
+                for frames, size in zip((reference, clips), pair, strict=True)
+            ]
+            inverse.append(float((counts / pair).mean()))
+            distances.append(frechet_distance(*drawn))
+    return extrapolated(inverse, distances)
 
 
 def _resampled(
@@ -141,13 +153,12 @@ def infinity_interval(
     rng: np.random.Generator,
     level: float = 0.95,
     draws: int = INFINITY_DRAWS,
-    smallest: int | None = None,
+    smallest_share: float = SMALLEST_SHARE,
 ) -> tuple[float, float, float]:
     """The extrapolated distance and its basic bootstrap interval over clips; see `distance_interval`.
 
-    Among resamples the sets themselves are the whole population, so their own distance is the truth that resamples
-    err from. As the reference is resampled too, the interval also makes up for the bias that its size leaves, and so
-    need not lie evenly around the figure.
+    Among resamples the sets themselves are the whole population, so their own distance is the truth that the
+    extrapolations of resamples err from.
 
     Returns:
         `(distance, low, high)`.
@@ -155,9 +166,9 @@ def infinity_interval(
     Raises:
         InputError: See `frechet_infinity`.
     """
-    found = frechet_infinity(_joined(reference), clips, rng, smallest)
+    found = frechet_infinity(reference, clips, rng, smallest_share)
     truth = frechet_distance(_joined(reference), _joined(clips))
-    drawn = _resampled(lambda a, b: frechet_infinity(_joined(a), b, rng, smallest), reference, clips, rng, draws)
+    drawn = _resampled(lambda a, b: frechet_infinity(a, b, rng, smallest_share), reference, clips, rng, draws)
     return found, *_turned(found, drawn - truth, level)
 
 
@@ -220,8 +231,7 @@ class FrechetInfinity(FrechetDistance):
     frames_per_dimension = 2  # so that the smallest subset has more embeddings than dimensions
 
     def _figures(self) -> tuple[float, float, float]:
-        frames, width = sum(map(len, self._judged)), self._judged[0].shape[1]
-        enough = int(np.ceil((width + 1) * len(self._judged) / frames))
-        smallest = max(enough, round(_SMALLEST_SHARE * len(self._judged)))
+        width = self._judged[0].shape[1]
+        enough = max((width + 1) / sum(map(len, clips)) for clips in (self._reference, self._judged))
         rng = np.random.default_rng(self._seed)
-        return infinity_interval(self._reference, self._judged, rng, smallest=smallest)
+        return infinity_interval(self._reference, self._judged, rng, smallest_share=max(enough, SMALLEST_SHARE))
