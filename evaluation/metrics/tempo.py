@@ -8,7 +8,7 @@ from evaluation.metrics.musical_key import LIBROSA
 from evaluation.metrics.optional import require
 
 TEMPO_CLASSES = ("slow", "medium", "fast")
-SLOW_BELOW_BPM, FAST_FROM_BPM = 90.0, 120.0
+SLOW_BELOW_BPM, FAST_FROM_BPM = 90.0, 125.0
 """Where the classes begin, for clips whose caption has a class: slow < 90 <= medium < 120 <= fast."""
 TOLERANCE = 0.04
 """Share by which a tempo may be off (Gouyon et al. 2006)."""

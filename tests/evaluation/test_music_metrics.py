@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from calm_core.training.music.composer import compose
 from evaluation.clips import Clip, make_clip, read_clip
 from evaluation.errors import InputError
 from evaluation.metrics import find_metric
@@ -253,3 +254,9 @@ def test_visqol_audio_falls_with_noise_and_hears_music_at_48_khz() -> None:
         visqol(Clip("short", music.samples[:20_000], 48_000), music)
     with pytest.raises(InputError, match="is silent"):
         visqol(music, Clip("silent", np.zeros(48_000), 48_000))
+
+
+def test_tempo_classes_are_those_of_the_corpus() -> None:
+    for seed in range(40):
+        piece = compose(seed)
+        assert tempo_class(piece.tempo) == piece.tempo_class
