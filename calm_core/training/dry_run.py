@@ -154,7 +154,10 @@ class ContinuationOutline(Outline):
             text = torch.zeros(self.rows, self.frames + model.delay, dtype=torch.long)
         weights = Weights(self.recipe.head_batch_multiplier, self.recipe.context_noise)
         lengths, known = torch.full((self.rows,), self.frames), torch.zeros(self.rows, dtype=torch.long)
-        return lambda: model.loss(frames, lengths, text, known, generator=torch.Generator(), weights=weights).total
+        clap = None if model.clap is None else torch.zeros(self.rows, model.clap.width)
+        return lambda: (
+            model.loss(frames, lengths, text, known, clap=clap, generator=torch.Generator(), weights=weights).total
+        )
 
 
 class CodecOutline(Outline):

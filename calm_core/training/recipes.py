@@ -171,6 +171,9 @@ class ContinuationRecipe(Strict):
     text_loss_weight: float = Field(1.0, ge=0)
     pad_weight: float = Field(0.5, gt=0)
     text_dropout: float = Field(0.3, ge=0, lt=1, description="share of the pieces that begin with hidden text")
+    clap_dropout: float = Field(
+        0.2, ge=0, lt=1, description="share of the pieces whose CLAP embedding is dropped (CALM, section 5.4)"
+    )
     text_lm: str | None = Field(None, description="folder or hf:// path of the text LM that the backbone starts from")
     backbone_learning_rate: float | None = Field(
         None, gt=0, description="of the backbone and the text, which start from a text LM; as all others when None"
