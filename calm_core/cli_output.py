@@ -26,6 +26,7 @@ class DownloadProgress:
     """Downloads as one line on stderr that is rewritten on a terminal; elsewhere one line at the end of each file."""
 
     def __call__(self, name: str, done: int, total: int | None) -> None:
+        """See `hub.Progress`."""
         of = f" of {total / 1e6:.1f}" if total else ""
         if sys.stderr.isatty():
             end = "\n" if total and done >= total else ""

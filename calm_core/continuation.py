@@ -143,7 +143,9 @@ def continue_frames(
         text = None
         if unknown is not None:
             text = torch.full((1, 1), unknown if token is None else token, device=device)
-        z_long, z = model.conditions(heard.expand(rows, 1, -1), text, state, cfg)
+        # In memory, since of a row that is repeated by its strides some kernels make other bits.
+        heard = heard.expand(rows, 1, -1).contiguous()
+        z_long, z = model.conditions(heard, text, state, cfg)
         if model.text is not None:
             uniforms = torch.rand(1, generator=draws[0]).to(device)
             token = int(model.text.sample(z_long[:, 0], uniforms, params.text_temperature))

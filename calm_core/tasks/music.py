@@ -27,8 +27,8 @@ def step_notices(kind: str, steps: int) -> tuple[str, ...]:
     if kind != "consistency" or steps <= _BEST_STEPS:
         return ()
     return (
-        f"{steps} steps were asked for; a consistency head sounds best with up to {_BEST_STEPS}, and more are slower and "
-        "sound worse.",
+        f"{steps} steps were asked for; a consistency head sounds best with up to {_BEST_STEPS}, and more are slower "
+        "and sound worse.",
     )
 
 

@@ -79,7 +79,7 @@ class Passages:
         clap_dropout: Share of the pieces whose embedding is dropped.
 
     Raises:
-        InputError: A passage lacks its words or its embeddings, or those have another width.
+        InputError: A passage lacks its words or its embeddings.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Passages:
         self.lengths = torch.tensor([min(self.count, self.frames[row["id"]].shape[0]) for row in self.rows])
         self.delay = 0 if text is None else text.delay
         self.text_dropout, self.clap_dropout, self.frame_rate = text_dropout, clap_dropout, frame_rate
-        self.embeddings = {} if clap is None else read_embeddings(path, clap, [row["id"] for row in self.rows])
+        self.embeddings = {} if clap is None else read_embeddings(path, [row["id"] for row in self.rows])
         self.texts: list[Tensor] = []
         if text is None or tokenizer is None:
             return
@@ -150,32 +150,23 @@ def embeddings_path(latents: Path) -> Path:
     return latents.with_name(f"clap-{latents.stem}.safetensors")
 
 
-def read_embeddings(latents: Path, clap: ClapPrefixConfig, ids: list[str]) -> dict[str, Tensor]:
+def read_embeddings(latents: Path, ids: list[str]) -> dict[str, Tensor]:
     """Embeddings [W, E] of the windows of each row.
 
     Args:
         latents: `.../train.safetensors`.
-        clap: What the model expects.
         ids: Of the rows.
 
     Raises:
-        InputError: There are none, not of every row, or of another width.
+        InputError: There are none, or not of every row.
     """
     path = embeddings_path(latents)
-    if not path.exists():
-        raise InputError(f"There are no CLAP embeddings {path}; embed the corpus with the CLAP model of the recipe.")
     found = read_tensors(path)
     missing = [name for name in ids if name not in found]
     if missing:
         raise InputError(
             f"The CLAP embeddings {path} lack {len(missing)} of {len(ids)} rows, the first is {missing[0]}; "
             "embed the corpus anew."
-        )
-    width = next(iter(found.values())).shape[-1]
-    if width != clap.width:
-        raise InputError(
-            f"The CLAP embeddings {path} have {width} numbers and model.clap.width is {clap.width}; set it to "
-            f"{width}, or embed the corpus with the model's own CLAP."
         )
     return found
 
