@@ -280,7 +280,7 @@ class AudioLM(nn.Module):
             x = torch.cat([x, x])
         z_long = self.backbone.condition(self.backbone.features(x, state["backbone"]))
         if cfg is not None:
-            z_long = guide(*z_long.chunk(2), cfg)
+            z_long = guide(z_long[: len(past)], z_long[len(past) :], cfg)
         if self.short is None or self.short_embed is None:
             return z_long, z_long
         return z_long, z_long + self.short(self.short_embed(past), state["short"]).float()

@@ -15,8 +15,13 @@ from calm_core.config import ContinuationModelConfig, TTSModelConfig
 from calm_core.errors import InputError
 from calm_core.model import CALM
 from calm_core.training.latent_shards import index_path, latents_exist, read_index
-from calm_core.training.passages import embeddings_path
-from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, TTSRecipe
+from calm_core.training.recipes import (
+    CodecRecipe,
+    ContinuationRecipe,
+    DistillationRecipe,
+    TTSRecipe,
+    embeddings_path,
+)
 
 
 def build_without_storage(build: Callable[[], nn.Module], key: str) -> nn.Module:
@@ -154,4 +159,4 @@ def check_language_model(recipe: TTSRecipe | DistillationRecipe | ContinuationRe
         else:
             check_corpus(recipe.corpus)
         if isinstance(recipe, ContinuationRecipe) and recipe.model.clap is not None:
-            check_embeddings(embeddings_path(recipe.latents / f"{split}.safetensors"), recipe.model.clap.width)
+            check_embeddings(embeddings_path(recipe, split), recipe.model.clap.width)

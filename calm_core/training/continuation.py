@@ -14,7 +14,7 @@ from calm_core.training.data import Corpus
 from calm_core.training.latent_shards import latents_exist
 from calm_core.training.latents import encode_corpus, load_codec
 from calm_core.training.passages import PassageBatch, Passages, prepare_tokenizer
-from calm_core.training.recipes import ContinuationRecipe
+from calm_core.training.recipes import ContinuationRecipe, embeddings_path
 from calm_core.training.text_start import start_audio_lm
 from calm_core.training.trainer import LossTrainer
 from calm_core.types import Losses
@@ -81,7 +81,8 @@ class ContinuationTrainer(LossTrainer):
         self.training, self.valid = (
             Passages(
                 recipe.latents / f"{split}.safetensors", recipe.model.text, tokenizer, model.codec.frame_rate,
-                recipe.seconds, recipe.text_dropout, recipe.on_corrupt, recipe.model.clap, recipe.clap_dropout,
+                recipe.seconds, recipe.text_dropout, recipe.on_corrupt,
+                None if recipe.model.clap is None else embeddings_path(recipe, split), recipe.clap_dropout,
             )
             for split in ("train", "valid")
         )  # fmt: skip

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from calm_core.conditioners.tokenizer import Tokenizer, load_tokenizer
-from calm_core.config import ClapPrefixConfig, TextStreamConfig
+from calm_core.config import TextStreamConfig
 from calm_core.errors import InputError
 from calm_core.text_stream import lay_out
 from calm_core.training.data import Corpus
@@ -75,7 +75,7 @@ class Passages:
         seconds: Length of a piece.
         text_dropout: Share of the pieces that begin with hidden text.
         on_corrupt: What a damaged shard of latents leads to.
-        clap: The CLAP prefix, whose embeddings are in a file beside the latents; None for a model without one.
+        clap: File with the CLAP embeddings of the rows; None for a model without CLAP.
         clap_dropout: Share of the pieces whose embedding is dropped.
 
     Raises:
@@ -91,7 +91,7 @@ class Passages:
         seconds: float,
         text_dropout: float,
         on_corrupt: OnCorrupt = "stop",
-        clap: ClapPrefixConfig | None = None,
+        clap: Path | None = None,
         clap_dropout: float = 0.0,
     ):
         self.frames, self.rows = open_latents(path, on_corrupt)
@@ -99,7 +99,7 @@ class Passages:
         self.lengths = torch.tensor([min(self.count, self.frames[row["id"]].shape[0]) for row in self.rows])
         self.delay = 0 if text is None else text.delay
         self.text_dropout, self.clap_dropout, self.frame_rate = text_dropout, clap_dropout, frame_rate
-        self.embeddings = {} if clap is None else read_embeddings(path, [row["id"] for row in self.rows])
+        self.embeddings = {} if clap is None else read_embeddings(clap, [row["id"] for row in self.rows])
         self.texts: list[Tensor] = []
         if text is None or tokenizer is None:
             return
@@ -145,22 +145,12 @@ class Passages:
         )
 
 
-def embeddings_path(latents: Path) -> Path:
-    """Where the CLAP embeddings of the rows of `.../train.safetensors` are."""
-    return latents.with_name(f"clap-{latents.stem}.safetensors")
-
-
-def read_embeddings(latents: Path, ids: list[str]) -> dict[str, Tensor]:
+def read_embeddings(path: Path, ids: list[str]) -> dict[str, Tensor]:
     """Embeddings [W, E] of the windows of each row.
-
-    Args:
-        latents: `.../train.safetensors`.
-        ids: Of the rows.
 
     Raises:
         InputError: There are none, or not of every row.
     """
-    path = embeddings_path(latents)
     found = read_tensors(path)
     missing = [name for name in ids if name not in found]
     if missing:
