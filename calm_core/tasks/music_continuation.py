@@ -140,6 +140,8 @@ class MusicContinuation(MusicTask):
         self, prompt: Audio | Prompt | None, seconds: float, asked: dict[str, float | None], guide: Guide, **rest: Any
     ) -> tuple[Any, dict[str, Any], threading.Event]:
         cfg = asked["cfg"]
+        if guide not in ("none", "prompt"):
+            raise InputError(f"guide is {guide!r} and must be none or prompt; change it.")
         if guide == "none":
             if cfg is not None and cfg != 1:
                 raise InputError(
@@ -147,16 +149,15 @@ class MusicContinuation(MusicTask):
                 )
             asked = {**asked, "cfg": 1.0}
         self.checked(seconds, asked)  # before the prompt is encoded
-        embedding = self._embedding(prompt) if guide == "prompt" else None
         ready = prompt if isinstance(prompt, Prompt) else self.nothing() if prompt is None else self.prompt(prompt)
+        embedding = self._embedding(ready) if guide == "prompt" else None
         return self.music(ready, seconds, asked, clap=embedding, facts={"guide": guide}, **rest)
 
-    def _embedding(self, prompt: Audio | Prompt | None) -> Tensor:
+    def _embedding(self, prompt: Prompt) -> Tensor:
         if self._open_clap is None:
             raise InputError(f"'{self.info.id}' has no CLAP model to hear the prompt with; leave guide at none.")
-        if prompt is None:
+        if not len(prompt.samples):
             raise InputError("There is no prompt to guide by; give one, or leave guide at none.")
-        sound = Audio(prompt.samples, self.sample_rate) if isinstance(prompt, Prompt) else prompt
         with self._lock:  # loaded once, whoever comes first
             clap = self._clap
-        return clap.embed_audio(sound).to(self.model.latent_mean.device)
+        return clap.embed_audio(Audio(prompt.samples, self.sample_rate)).to(self.model.latent_mean.device)

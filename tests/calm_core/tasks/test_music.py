@@ -17,6 +17,7 @@ from calm_core.cli import main
 from calm_core.errors import InputError
 from calm_core.tasks import clap_to_music, music_continuation
 from calm_core.tasks.clap_to_music import ClapToMusic
+from calm_core.tasks.music import step_notices
 from calm_core.tasks.music_continuation import MusicContinuation
 from tests.calm_core import tiny
 
@@ -104,8 +105,9 @@ def test_any_sound_can_be_the_prompt(players: dict[str, MusicContinuation]) -> N
 def test_a_clipped_prompt_and_many_steps_are_said(players: dict[str, MusicContinuation]) -> None:
     clipped = Audio((prompt().samples * 20).clamp(-1, 1), RATE)
     notices = players["consistency"].generate(clipped, 0.2, seed=1, steps=11).meta["notices"]
-    assert len(notices) == 2 and "clipped" in notices[0] and "11 steps" in notices[1]
+    assert len(notices) == 2 and "clipped" in notices[0] and "11 are slower" in notices[1]
     assert players["consistency"].generate(prompt(), 0.2, seed=1, steps=10).meta["notices"] == []
+    assert step_notices("trigflow", 24) and not step_notices("trigflow", 25) and not step_notices("rq_transformer", 1)
 
 
 def test_the_prompt_can_guide_through_clap(players: dict[str, MusicContinuation]) -> None:
@@ -120,6 +122,8 @@ def test_the_prompt_can_guide_through_clap(players: dict[str, MusicContinuation]
         players["plain"].stream(prompt(), 1.0, guide="prompt")
     with pytest.raises(InputError, match="no prompt"):
         player.stream(None, 1.0, guide="prompt")
+    with pytest.raises(InputError, match="must be none or prompt"):
+        player.stream(prompt(), 1.0, guide="text")  # type: ignore[arg-type]
 
 
 def test_descriptions_and_sounds_lead_to_music(composer: ClapToMusic) -> None:
