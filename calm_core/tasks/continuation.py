@@ -27,7 +27,6 @@ from calm_core.tasks.loading import load_continuation
 from calm_core.types import ContinuationParams
 
 MAX_SECONDS = 120.0
-LOUDNESS_LUFS = -23.0  # of the corpora that models are trained on
 # New sound fades in over the end of the prompt, so that no step is heard where they meet.
 _FADE_SECONDS = 0.005
 _LIMITS = {
@@ -98,6 +97,7 @@ class ContinuationTask:
     """
 
     task: ClassVar[str]
+    loudness_lufs: ClassVar[float] = -23.0  # of the corpora that models are trained on
 
     def __init__(self, info: ModelInfo, model: AudioLM):
         sampling = model.config.sampling
@@ -144,7 +144,7 @@ class ContinuationTask:
         size = self.model.codec.frame_size
         samples = samples[len(samples) % size :]
         heard = samples[-int(heard_seconds * self.frame_rate) * size :]
-        gain = 10 ** ((LOUDNESS_LUFS - loudness(Audio(heard, self.sample_rate))) / 20)
+        gain = 10 ** ((self.loudness_lufs - loudness(Audio(heard, self.sample_rate))) / 20)
         wave = (heard * gain)[None, None].to(self.model.latent_mean.device)
         return Prompt(samples, self.model.heard(wave), gain, notices)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -37,6 +37,8 @@ def step_notices(kind: str, steps: int) -> tuple[str, ...]:
 
 class MusicTask(ContinuationTask):
     """A loaded model that makes music; see `ContinuationTask`."""
+
+    loudness_lufs: ClassVar[float] = -18.0
 
     def music(
         self,

@@ -53,7 +53,7 @@ def usual_length(recipe: TTSRecipe | DistillationRecipe | ContinuationRecipe, fr
     if latents_exist(path):
         latents, rows = open_latents(path, getattr(recipe, "on_corrupt", "stop"))
         frames = [latents[row["id"]].shape[0] for row in rows[:: max(1, len(rows) // 256)]]
-        phones = [len(row["phones"]) for row in rows]
+        phones = [len(row.get("phones", ())) for row in rows]
     else:
         corpus = Corpus(recipe.corpus, "train")
         frames = [math.ceil(row.samples / corpus.sample_rate * frame_rate) for row in corpus.rows]
