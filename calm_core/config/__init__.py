@@ -16,7 +16,13 @@ from calm_core.config.codecs import (
     VAEConfig,
     WaveformConfig,
 )
-from calm_core.config.conditioners import AlignedTextConfig, PrefixTextConfig, TextConfig, VoiceConfig
+from calm_core.config.conditioners import (
+    AlignedTextConfig,
+    ClapPrefixConfig,
+    PrefixTextConfig,
+    TextConfig,
+    VoiceConfig,
+)
 from calm_core.config.language_model import (
     AnyHeadConfig,
     BackboneConfig,
@@ -42,6 +48,7 @@ __all__ = [
     "AlignedTextConfig",
     "AnyHeadConfig",
     "BackboneConfig",
+    "ClapPrefixConfig",
     "CodecConfig",
     "CodecModelConfig",
     "CodecTransformerConfig",

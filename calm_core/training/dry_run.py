@@ -53,7 +53,7 @@ def usual_length(recipe: TTSRecipe | DistillationRecipe | ContinuationRecipe, fr
     if latents_exist(path):
         latents, rows = open_latents(path, getattr(recipe, "on_corrupt", "stop"))
         frames = [latents[row["id"]].shape[0] for row in rows[:: max(1, len(rows) // 256)]]
-        phones = [len(row["phones"]) for row in rows]
+        phones = [len(row.get("phones", ())) for row in rows]
     else:
         corpus = Corpus(recipe.corpus, "train")
         frames = [math.ceil(row.samples / corpus.sample_rate * frame_rate) for row in corpus.rows]
@@ -154,7 +154,10 @@ class ContinuationOutline(Outline):
             text = torch.zeros(self.rows, self.frames + model.delay, dtype=torch.long)
         weights = Weights(self.recipe.head_batch_multiplier, self.recipe.context_noise)
         lengths, known = torch.full((self.rows,), self.frames), torch.zeros(self.rows, dtype=torch.long)
-        return lambda: model.loss(frames, lengths, text, known, generator=torch.Generator(), weights=weights).total
+        clap = None if model.clap is None else torch.zeros(self.rows, model.clap.width)
+        return lambda: (
+            model.loss(frames, lengths, text, known, clap=clap, generator=torch.Generator(), weights=weights).total
+        )
 
 
 class CodecOutline(Outline):
