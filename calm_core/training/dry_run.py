@@ -168,19 +168,19 @@ class CodecOutline(Outline):
     def modules(self) -> dict[str, nn.Module]:
         """See `Outline`."""
         from calm_core.codecs.discriminators import Discriminators
-        from calm_core.training.codec import spectral_part
+        from calm_core.training.codec import frame_part
 
         codec: Any = build_without_storage(lambda: build_codec(self.recipe.model), "model")
-        spectral_part(codec).encoder.requires_grad_(not self.recipe.freeze_encoder)
+        frame_part(codec).encoder.requires_grad_(not self.recipe.freeze_encoder)
         size = self.recipe.discriminator_channels
         judges = build_without_storage(lambda: Discriminators(channels=size), "discriminator_channels")
         return {**dict(codec.named_children()), "discriminators": judges}
 
     def loss(self) -> Callable[[], Tensor]:
         """See `Outline`."""
-        from calm_core.training.codec import spectral_part
+        from calm_core.training.codec import decoded, frame_part
 
-        codec = spectral_part(build_codec(self.recipe.model))
+        codec = frame_part(build_codec(self.recipe.model))
         codec.encoder.requires_grad_(not self.recipe.freeze_encoder)
         samples = round(self.recipe.crop_seconds * codec.frame_rate) * codec.frame_size
         wave = torch.zeros(self.rows, 1, samples)
@@ -188,8 +188,9 @@ class CodecOutline(Outline):
 
         def loss() -> Tensor:
             mean, log_variance = codec.posterior(wave)
-            made, log_pitch = codec.decoder(mean, pitch=pitch)
-            return made.sum() + log_pitch.sum() + log_variance.sum()
+            made, log_pitch = decoded(codec, mean, pitch)
+            total = made.sum() + log_variance.sum()
+            return total if log_pitch is None else total + log_pitch.sum()
 
         return loss
 
