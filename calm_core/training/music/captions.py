@@ -15,7 +15,7 @@ _NOUNS = ("piece", "track", "tune", "recording", "instrumental")
 _WITH = ("with", "featuring", "played on", "led by")
 _PLURAL = ("strings", "steel drums")
 _ARTICLES = {"brass section": "a brass section", "strings": "strings", "steel drums": "steel drums", "choir": "a choir"}
-_NO_DRUMS = ("without drums", "with no percussion", "no drums")
+_NO_DRUMS = ("without drums", "with no percussion", "without percussion")
 _DRUMS = ("with drums", "over a drum groove", "driven by drums", "with a drum kit")
 
 
