@@ -5,7 +5,7 @@
     tts = calm_core.load("calm-tts-en")
     audio = tts.generate("Hello there.", voice="slt", seed=1)
 
-`list_models` says what there is; `load` makes a `TextToSpeech`, a `SpeechContinuation` or an `AudioCodec`.
+`list_models` says what there is; `load` makes a `TextToSpeech`, a `SpeechContinuation`, an `AudioCodec` or a `Clap`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 if TYPE_CHECKING:
     from calm_core.audio import Audio, read_audio, write_audio
     from calm_core.catalogue import ModelInfo, list_models
+    from calm_core.clap import Clap
     from calm_core.errors import InputError
     from calm_core.hub import Progress
     from calm_core.tasks.codec import AudioCodec
@@ -31,6 +32,7 @@ _HOMES = {
     "Audio": "calm_core.audio",
     "read_audio": "calm_core.audio",
     "write_audio": "calm_core.audio",
+    "Clap": "calm_core.clap",
     "ModelInfo": "calm_core.catalogue",
     "list_models": "calm_core.catalogue",
     "InputError": "calm_core.errors",
@@ -50,6 +52,7 @@ _HOMES = {
 __all__ = [
     "Audio",
     "AudioCodec",
+    "Clap",
     "ContinuationParams",
     "ContinuationStream",
     "InputError",
@@ -110,19 +113,30 @@ def load(
 ) -> AudioCodec: ...
 
 
+@overload
+def load(
+    model_id: str,
+    task: Literal["clap"],
+    device: str = "cpu",
+    progress: Progress | None = None,
+    precision: str = "float32",
+) -> Clap: ...
+
+
 def load(
     model_id: str,
     task: str = "tts",
     device: str = "cpu",
     progress: Progress | None = None,
     precision: str = "float32",
-) -> TextToSpeech | SpeechContinuation | AudioCodec:
+) -> TextToSpeech | SpeechContinuation | AudioCodec | Clap:
     """Load a model.
 
     Args:
         model_id: an identifier from `list_models`, a folder, a YAML file, or
-            hf://owner/repo/path[@revision]; pocket-tts files are read as they are.
-        task: "tts", "speech_continuation" or "codec"; a codec can also be taken from a model of another task.
+            hf://owner/repo/path[@revision]; pocket-tts files are read as they are. A CLAP can also be a repository
+            of the Hub that transformers reads, hf://owner/repo.
+        task: "tts", "speech_continuation", "codec" or "clap"; a codec can also be taken from a model of another task.
         device: a torch device, such as "cpu" or "cuda".
         progress: called with (file name, bytes so far, bytes in all or None) during downloads.
         precision: "float32", exact: on the CPU, weights that fit into 16 bits without loss, as released ones do, are
@@ -139,6 +153,12 @@ def load(
     from calm_core.tasks.tts import TextToSpeech
 
     tasks = {"tts": TextToSpeech, "speech_continuation": SpeechContinuation, "codec": AudioCodec}
+    if task == "clap":
+        from calm_core.clap import load_clap
+
+        if precision != "float32":
+            raise InputError(f"CLAP computes in float32, not in {precision}; leave the precision out.")
+        return load_clap(model_id, device, progress)
     if task not in tasks:
-        raise InputError(f"There is no task '{task}'; choose one of {', '.join(tasks)}.")
+        raise InputError(f"There is no task '{task}'; choose one of {', '.join((*tasks, 'clap'))}.")
     return tasks[task].load(find(model_id, progress), device, progress, precision)

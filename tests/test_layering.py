@@ -19,7 +19,7 @@ LAYERS = (
     ("model", "audio_lm", "weights", "hub"),
     ("voices",),
     ("generate", "continuation"),
-    ("scheduler", "catalogue"),
+    ("scheduler", "catalogue", "clap"),
     ("tasks", "training"),
     ("cli", "__main__"),
 )

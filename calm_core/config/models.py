@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from calm_core.config.base import StrictModel
+from calm_core.config.base import ModelCard, StrictModel
+from calm_core.config.clap import ClapModelConfig
 from calm_core.config.codecs import CodecConfig, LatentStatisticsConfig
 from calm_core.config.conditioners import TextConfig, VoiceConfig
 from calm_core.config.language_model import (
@@ -16,15 +17,6 @@ from calm_core.config.language_model import (
     ShortContextConfig,
     TextStreamConfig,
 )
-
-
-class ModelCard(StrictModel):
-    """What the list of models shows."""
-
-    title: str = ""
-    language: str = "en"
-    licence: str = ""
-    parameters: int | None = None
 
 
 class CodecModelConfig(StrictModel):
@@ -70,4 +62,4 @@ class ContinuationModelConfig(StrictModel):
     weights_path: str | None = None
 
 
-ModelConfig = CodecModelConfig | TTSModelConfig | ContinuationModelConfig
+ModelConfig = CodecModelConfig | TTSModelConfig | ContinuationModelConfig | ClapModelConfig

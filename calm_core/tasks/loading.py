@@ -12,12 +12,12 @@ from calm_core.catalogue import Found, expect_tts
 from calm_core.codecs import Codec, build_codec
 from calm_core.conditioners.text import PrefixText
 from calm_core.conditioners.tokenizer import load_tokenizer
-from calm_core.config import CodecModelConfig, ContinuationModelConfig
+from calm_core.config import ClapModelConfig, CodecModelConfig, ContinuationModelConfig
 from calm_core.errors import InputError
 from calm_core.hub import Progress, fetch, fetch_weights
 from calm_core.model import CALM
 from calm_core.nn.packed import available, own_memory
-from calm_core.weights import Tensors, load_into, read_tensors, to_ours
+from calm_core.weights import Tensors, load_into, pick_device, read_tensors, to_ours
 
 WEIGHTS_FILE = "model.safetensors"
 
@@ -29,20 +29,6 @@ class LoadedTTS:
     model: CALM
     cloning: bool
     notice: str
-
-
-def pick_device(name: str) -> torch.device:
-    """A torch device by name.
-
-    Raises:
-        InputError: there is no such device on this machine.
-    """
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"There is no device '{name}' on this machine; use 'cpu'.") from error
-    return device
 
 
 def load_tts(
@@ -118,6 +104,8 @@ def load_codec(
         InputError: as for `load_tts`.
     """
     config = found.config
+    if isinstance(config, ClapModelConfig):
+        raise InputError(f"'{found.info.id}' is a CLAP and has no codec; choose a model whose task is codec.")
     where = pick_device(device)
     weights = config.weights_path or WEIGHTS_FILE
     if isinstance(config, CodecModelConfig):

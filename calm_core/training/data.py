@@ -1,8 +1,9 @@
-"""Read a speech corpus made by `calm synthesize`: manifest rows, audio, random crops."""
+"""Read a corpus made by `calm synthesize`: manifest rows, audio, random crops."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -14,17 +15,22 @@ from calm_core.errors import InputError
 
 @dataclass(frozen=True)
 class Row:
-    """One utterance of a manifest; `start` and `samples` count samples in the shard, times are seconds."""
+    """One utterance or clip of a manifest; `start` and `samples` count samples in the shard, times are seconds.
+
+    Speech has a speaker, phones and words; music has captions, of which `text` is the first, and attributes.
+    """
 
     id: str
     split: str
-    speaker: str
     text: str
     shard: str
     start: int
     samples: int
-    phones: list[tuple[str, float]]
+    speaker: str = ""
+    phones: list[tuple[str, float]] = field(default_factory=list)
     words: list[tuple[str, float, float]] = field(default_factory=list)
+    captions: list[str] = field(default_factory=list)
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 class Corpus:
