@@ -157,7 +157,8 @@ def contrastive_loss(sounds: Tensor, texts: Tensor, scale: Tensor, same: Tensor)
     Returns:
         The mean of both directions' cross-entropies, in nats.
     """
-    logits = scale * sounds @ texts.T
+    with torch.autocast(sounds.device.type, enabled=False):  # 16 bits cannot tell cosines times 100 apart
+        logits = scale * sounds.float() @ texts.float().T
     target = same.to(logits.dtype)
     to_text = -(target / target.sum(1, keepdim=True) * logits.log_softmax(1)).sum(1).mean()
     to_sound = -(target / target.sum(0, keepdim=True) * logits.log_softmax(0)).sum(0).mean()

@@ -12,18 +12,18 @@ from calm_core.config.base import ModelCard, StrictModel
 class ClapAudioConfig(StrictModel):
     """The audio tower: log-mel bands, strided convolutions over time and frequency, a Transformer over time."""
 
-    sample_rate: int = Field(32_000, ge=8_000)
+    sample_rate: int = Field(default=32_000, ge=8_000)
     # 64 ms: half of that blurs the low bands, whose filters would then be narrower than a bin.
-    n_fft: int = Field(2048, ge=64)
-    hop: int = Field(640, ge=16)
-    mels: int = Field(64, ge=8)
-    seconds: float = Field(10.0, gt=0, le=60)
+    n_fft: int = Field(default=2048, ge=64)
+    hop: int = Field(default=640, ge=16)
+    mels: int = Field(default=64, ge=8)
+    seconds: float = Field(default=10.0, gt=0, le=60)
     # Of each convolution; each halves time and frequency.
-    channels: tuple[int, ...] = Field((24, 48, 64), min_length=1)
-    d_model: int = Field(192, ge=8)
-    num_heads: int = Field(4, ge=1)
-    num_layers: int = Field(3, ge=0)
-    dim_feedforward: int = Field(576, ge=8)
+    channels: tuple[int, ...] = Field(default=(24, 48, 64), min_length=1)
+    d_model: int = Field(default=192, ge=8)
+    num_heads: int = Field(default=4, ge=1)
+    num_layers: int = Field(default=3, ge=0)
+    dim_feedforward: int = Field(default=576, ge=8)
 
 
 class ClapTextConfig(StrictModel):
@@ -33,11 +33,11 @@ class ClapTextConfig(StrictModel):
     tokenizer: str = "sentencepiece"
     tokenizer_path: str
     # Of a caption; what comes after is not heard.
-    max_tokens: int = Field(128, ge=8, le=1024)
-    d_model: int = Field(128, ge=8)
-    num_heads: int = Field(4, ge=1)
-    num_layers: int = Field(2, ge=0)
-    dim_feedforward: int = Field(384, ge=8)
+    max_tokens: int = Field(default=128, ge=8, le=1024)
+    d_model: int = Field(default=128, ge=8)
+    num_heads: int = Field(default=4, ge=1)
+    num_layers: int = Field(default=2, ge=0)
+    dim_feedforward: int = Field(default=384, ge=8)
 
 
 class ClapModelConfig(StrictModel):
@@ -45,7 +45,7 @@ class ClapModelConfig(StrictModel):
 
     task: Literal["clap"]
     card: ModelCard = ModelCard()
-    width: int = Field(128, ge=2)
+    width: int = Field(default=128, ge=2)
     audio: ClapAudioConfig = ClapAudioConfig()
     text: ClapTextConfig
     weights_path: str | None = None

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+FLOOR = 1e-4
+"""Magnitude that `LogMel` adds before the logarithm, 80 dB below full scale."""
+
 
 def mel_filters(n_fft: int, mels: int, sample_rate: int) -> Tensor:
     """Triangular filters `[bins, mels]` on the HTK mel scale, each summing to one."""
@@ -25,16 +28,15 @@ class LogMel(nn.Module):
         n_fft: samples in a window (Hann).
         hop: samples between frames.
         mels: bands F.
-        floor: magnitude that is added before the logarithm, 80 dB below full scale.
     """
 
     window: Tensor
     filters: Tensor
 
-    def __init__(self, sample_rate: int, n_fft: int, hop: int, mels: int, floor: float = 1e-4):
+    def __init__(self, sample_rate: int, n_fft: int, hop: int, mels: int):
         super().__init__()
         assert n_fft >= hop, "the window must be as long as the hop"
-        self.n_fft, self.hop, self.floor = n_fft, hop, floor
+        self.n_fft, self.hop = n_fft, hop
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         self.register_buffer("filters", mel_filters(n_fft, mels, sample_rate), persistent=False)
 
@@ -46,4 +48,4 @@ class LogMel(nn.Module):
         padded = nn.functional.pad(wave, (left, right))
         spectrum = torch.stft(padded, self.n_fft, self.hop, window=self.window, center=False, return_complex=True)
         magnitude = spectrum.abs() * (2 / self.window.sum())
-        return torch.log(magnitude.transpose(1, 2) @ self.filters + self.floor)
+        return torch.log(magnitude.transpose(1, 2) @ self.filters + FLOOR)

@@ -39,7 +39,7 @@ def named(shares: torch.Tensor) -> list[dict[str, float]]:
 
 
 def row_with(phones: list[tuple[str, float]]) -> Row:
-    return Row("u", "train", "s", "", "", 0, 1, phones)
+    return Row("u", "train", "", "", 0, 1, phones=phones)
 
 
 def test_shares_of_phones_by_hand() -> None:
