@@ -65,7 +65,7 @@ class Clap:
 
     @torch.inference_mode()
     def embed_windows(self, audio: Audio) -> Tensor:
-        """Embeddings [W, E] of the windows of one sound, float32 of length 1; window w begins at second 5 w.
+        """Embeddings [W, E] of the windows of one sound, float32 of length 1; one begins every half window.
 
         Raises:
             InputError: as for `embed_audio`, but silence has an embedding like any sound.

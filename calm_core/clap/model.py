@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from calm_core.clap.windows import HOP_SECONDS, window_count
+from calm_core.clap.windows import window_count
 from calm_core.config import ClapAudioConfig, ClapModelConfig, ClapTextConfig
 from calm_core.nn.mel import LogMel
 from calm_core.nn.rope import rotation
@@ -116,7 +116,7 @@ class AudioTower(nn.Module):
 
     def embed_windows(self, mel: Tensor) -> Tensor:
         """Embeddings [W, E] of the windows of one sound's bands [T, F]."""
-        hop = round(HOP_SECONDS * self.frame_rate)
+        hop = self.window_frames // 2
         count = window_count(len(mel) / self.frame_rate, self.config.seconds)
         pieces = [mel[at * hop : at * hop + self.window_frames] for at in range(count)]
         lengths = torch.tensor([len(piece) for piece in pieces], device=mel.device)

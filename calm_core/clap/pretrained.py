@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from calm_core.catalogue import ModelInfo
 from calm_core.clap.base import Clap
-from calm_core.clap.windows import HOP_SECONDS, window_count
+from calm_core.clap.windows import window_count
 from calm_core.errors import InputError
 from calm_core.hub import offline
 
@@ -62,6 +62,7 @@ class PretrainedClap(Clap):
         if name.lower().startswith("microsoft/") and "clap" in name.lower():
             raise InputError(_PICKLED)
         where: dict[str, Any] = {"local_files_only": offline(), "revision": revision or "main"}
+        transformers.utils.logging.disable_progress_bar()
         verbosity = transformers.logging.get_verbosity()
         transformers.logging.set_verbosity_error()  # it would report missing weights and then go on
         try:
@@ -98,7 +99,8 @@ class PretrainedClap(Clap):
         return _normalised(self.model.get_text_features(**inputs))
 
     def _windows(self, wave: Tensor) -> Tensor:
-        hop, length = round(HOP_SECONDS * self.sample_rate), round(self.seconds * self.sample_rate)
+        length = round(self.seconds * self.sample_rate)
+        hop = length // 2
         count = window_count(len(wave) / self.sample_rate, self.seconds)
         pieces = [wave[at * hop : at * hop + length].double().numpy() for at in range(count)]
         parts = []

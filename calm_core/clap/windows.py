@@ -7,20 +7,20 @@ import math
 from torch import Tensor
 from torch.nn import functional as F
 
-HOP_SECONDS = 5.0
-# What is left behind the last window and shorter than this makes no window of its own.
-_REST_SECONDS = 0.5
+# What is left behind the last window and shorter than this share of a window makes no window of its own.
+_REST = 0.05
 
 
-def window_count(seconds: float, window: float, hop: float = HOP_SECONDS) -> int:
-    """How many windows a sound has: window w covers [w hop, w hop + window) seconds, a short sound has one.
+def window_count(seconds: float, window: float) -> int:
+    """How many windows a sound has. A window begins every half window; a short sound has one.
+
+    Windows of 10 s: w covers seconds [5 w, 5 w + 10), the last one maybe less.
 
     Args:
         seconds: of the sound.
         window: length of a window in seconds.
-        hop: seconds from one window to the next.
     """
-    return 1 + max(0, math.ceil((seconds - window - _REST_SECONDS) / hop))
+    return 1 + max(0, math.ceil((seconds / window - 1 - _REST) * 2))
 
 
 def mean_direction(embeddings: Tensor) -> Tensor:

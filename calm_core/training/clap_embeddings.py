@@ -1,6 +1,6 @@
 """CLAP embeddings of a corpus, computed once for models that are conditioned on them.
 
-clap-train.safetensors      row id -> [W, E] float16; window w covers seconds [5 w, 5 w + 10) of the row
+`clap-train.safetensors` holds row id -> [W, E] float16; with windows of 10 s, w covers seconds [5 w, 5 w + 10) of it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Log-mel bands of a corpus, computed once: a tower that trains on one core would else spend its time on spectra.
 
-mels-train.index.json   as for latents (see `latent_shards`), and what the bands were made with
-rows                    id -> [T, F] float16; the JSON beside a shard has the captions of each row
+Files are those of latents (see `latent_shards`) under the name `mels-SPLIT`, row id -> [T, F] float16. The index says
+what the bands were made with, the JSON beside a shard has the captions of each row.
 """
 
 from __future__ import annotations
