@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from calm_core.catalogue import find
+from calm_core.clap import microsoft
 from calm_core.clap.base import Clap
 from calm_core.clap.model import ClapModel
 from calm_core.clap.own import OwnClap
@@ -24,7 +25,7 @@ def load_clap(model_id: str, device: str = "cpu", progress: Progress | None = No
     Args:
         model_id: an identifier from `list_models`, a folder or YAML file of ours, hf://owner/repo/path of ours, or a
             repository hf://owner/repo[@revision] or folder whose `config.json` transformers reads as a `ClapModel`,
-            such as hf://laion/larger_clap_music.
+            such as hf://laion/larger_clap_music; or a folder with Microsoft's CLAP, see `microsoft`.
         device: a torch device.
         progress: told about downloads of ours; transformers shows its own.
 
@@ -32,6 +33,8 @@ def load_clap(model_id: str, device: str = "cpu", progress: Progress | None = No
         InputError: there is no such model, it is for another task, or its files cannot be had or do not fit.
     """
     where = pick_device(device)
+    if (Path(model_id) / microsoft.FILE).is_file():
+        return microsoft.MicrosoftClap.load(Path(model_id), where)
     if is_pretrained(model_id):
         return PretrainedClap.load(model_id.removeprefix("hf://"), where)
     found = find(model_id, progress)

@@ -22,8 +22,9 @@ PIN = "transformers==5.23.0"
 # How many windows go through the audio tower at once; LAION's takes 100 MB for each.
 _AT_ONCE = 8
 _PICKLED = (
-    "Microsoft's CLAP is published as pickled weights, which are not read here because they can run code; use "
-    "hf://laion/larger_clap_music or another ClapModel in safetensors, or a bundled model."
+    "Microsoft's CLAP is published as pickled weights, which are not read here because they can run code; save "
+    "its state dict as CLAP_weights_2023.safetensors beside GPT-2's tokenizer.json and give that folder, or use "
+    "hf://laion/larger_clap_music."
 )
 
 
