@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from calm_core.clap.base import tidy
 from calm_core.clap.model import ClapModel, contrastive_loss
@@ -116,7 +115,7 @@ class ClapTrainer(LossTrainer):
             model.text(model.text.collate(tokens[at : at + 64]).to(self.accelerator.device))
             for at in range(0, len(tokens), 64)
         ]
-        return F.normalize(torch.cat(parts).cpu(), dim=-1)
+        return torch.cat(parts).cpu()
 
     def export(self, step: int) -> None:
         """Write the averaged model as `model.safetensors`."""

@@ -174,5 +174,8 @@ def encode(recipe: EncodeRecipe | ClapEncodeRecipe, state: Any) -> dict[str, Any
 def encode_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
     """`calm encode RECIPE.yaml [key=value ...]`."""
     from accelerate import PartialState
+    from accelerate.utils import parse_flag_from_env
 
-    return encode(read_encode_recipe(path, overrides), PartialState())
+    # Unlike `Accelerator`, the bare state does not look at what says that the processes are to share a CPU.
+    state = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
+    return encode(read_encode_recipe(path, overrides), state)
