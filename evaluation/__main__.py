@@ -8,6 +8,7 @@ from typing import NoReturn
 from evaluation.bundled import command as bundled
 from evaluation.commands import calibrate, elo, mos, mushra, power
 from evaluation.errors import InputError
+from evaluation.metrics import attributes_command as attributes
 from evaluation.metrics import command as metrics
 from evaluation.reproduction import command as reproduction
 
@@ -25,6 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _Parser(prog="python -m evaluation", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     metrics.add_arguments(commands.add_parser("metrics", help="compare two folders of WAV files"))
+    attributes.add_arguments(
+        commands.add_parser("attributes", help="train a classifier of what captions of music name")
+    )
     bundled.add_arguments(commands.add_parser("bundled", help="figures of the bundled models"))
     reproduction.add_arguments(commands.add_parser("reproduce", help="the paper's tables at our scale"))
     elo.add_arguments(commands.add_parser("elo", help="ratings from votes between two systems"))

@@ -20,13 +20,15 @@ class Clip:
         item: Its name in tables and messages.
         samples: float64 `[T]`, full scale 1.
         sample_rate: Hz.
-        transcript: What is said, where it is known.
+        transcript: What is said, or the caption of music, where it is known.
+        path: The file that it was read from; what else is known of it lies beside.
     """
 
     item: str
     samples: np.ndarray
     sample_rate: int
     transcript: str | None = None
+    path: Path | None = None
 
     @property
     def seconds(self) -> float:
@@ -52,7 +54,9 @@ def _resample(samples: np.ndarray, source: int, target: int) -> np.ndarray:
     return soxr.resample(samples, source, target)
 
 
-def make_clip(item: str, samples: np.ndarray, sample_rate: int, transcript: str | None = None) -> Clip:
+def make_clip(
+    item: str, samples: np.ndarray, sample_rate: int, transcript: str | None = None, path: Path | None = None
+) -> Clip:
     """A clip from samples `[T]` or `[T, channels]`; channels are averaged.
 
     Raises:
@@ -65,7 +69,7 @@ def make_clip(item: str, samples: np.ndarray, sample_rate: int, transcript: str 
         raise InputError(f"{item} holds no sound; give a recording of at least 0.1 s.")
     if not np.isfinite(mono).all():
         raise InputError(f"{item} holds samples that are not finite numbers; export it again.")
-    return Clip(item, mono, sample_rate, transcript)
+    return Clip(item, mono, sample_rate, transcript, path)
 
 
 def read_clip(path: Path, item: str | None = None) -> Clip:
@@ -86,7 +90,7 @@ def read_clip(path: Path, item: str | None = None) -> Clip:
         raise InputError(f"Cannot read {path}: {reason}; give a WAV or FLAC file.") from error
     words = path.with_suffix(".txt")
     transcript = words.read_text(encoding="utf-8").strip() if words.is_file() else None
-    return make_clip(item or str(path), samples, rate, transcript)
+    return make_clip(item or str(path), samples, rate, transcript, path)
 
 
 def _sound_names(folder: Path) -> set[str]:

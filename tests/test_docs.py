@@ -122,12 +122,13 @@ def test_a_documented_command_exists_with_its_options(command: str) -> None:
 
         from evaluation.bundled import command as bundled
         from evaluation.commands import calibrate, elo, mos, mushra, power
+        from evaluation.metrics import attributes_command as attributes
         from evaluation.metrics import command as metrics
         from evaluation.reproduction import command as reproduce
 
         parser = argparse.ArgumentParser()
         modules = {"metrics": metrics, "bundled": bundled, "elo": elo, "mos": mos, "mushra": mushra}
-        modules |= {"calibrate": calibrate, "power": power, "reproduce": reproduce}
+        modules |= {"calibrate": calibrate, "power": power, "reproduce": reproduce, "attributes": attributes}
         modules[names[0]].add_arguments(parser)
         if names[0] == "bundled":
             (reports,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]

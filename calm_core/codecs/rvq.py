@@ -20,10 +20,15 @@ from calm_core.codecs.base import Codec
 from calm_core.codecs.quantizer import ResidualVectorQuantizer
 from calm_core.codecs.spectral import SpectralCodec
 from calm_core.codecs.vae import VAECodec
+from calm_core.codecs.waveform import WaveformCodec
 from calm_core.config import RVQConfig
 from calm_core.errors import InputError
 from calm_core.nn.packed import pack
 from calm_core.state import State
+
+AUTOENCODERS: dict[str, type[SpectralCodec | VAECodec | WaveformCodec]] = {
+    codec.kind: codec for codec in (SpectralCodec, VAECodec, WaveformCodec)
+}
 
 
 class RVQCodec(Codec):
@@ -46,7 +51,7 @@ class RVQCodec(Codec):
 
     def __init__(self, config: RVQConfig):
         inner = config.autoencoder
-        autoencoder = SpectralCodec(inner) if inner.kind == "spectral" else VAECodec(inner)
+        autoencoder = AUTOENCODERS[inner.kind](inner)  # type: ignore[arg-type]
         width = autoencoder.latent_dim
         if autoencoder.encoder_dim != width:
             raise InputError(

@@ -15,6 +15,7 @@ from calm_core.config.codecs import (
     SEANetConfig,
     SpectralConfig,
     VAEConfig,
+    WaveformConfig,
 )
 from calm_core.config.conditioners import AlignedTextConfig, PrefixTextConfig, TextConfig, VoiceConfig
 from calm_core.config.language_model import (
@@ -74,6 +75,7 @@ __all__ = [
     "TextStreamConfig",
     "VAEConfig",
     "VoiceConfig",
+    "WaveformConfig",
     "describe",
     "parse_config",
     "read_config",

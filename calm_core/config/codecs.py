@@ -66,21 +66,20 @@ class VAEConfig(StrictModel):
     variational: bool = False
 
 
-class SpectralConfig(StrictModel):
-    """`codecs.spectral`: a STFT front and an iSTFT head.
+class FrameCodecConfig(StrictModel):
+    """`codecs.trunk`: sizes of a codec that works on STFT frames.
 
     Widths and depths are those of the three frame rates, fastest first: ConvNeXt blocks at the first
     two, Transformer layers at the last.
     """
 
-    kind: Literal["spectral"] = "spectral"
-    sample_rate: int = 24_000
-    frame_rate: float = 12.5
-    latent_dim: int = 32
-    n_fft: int = 960
-    hop: int = 240
+    sample_rate: int
+    frame_rate: float
+    latent_dim: int
+    n_fft: int
+    hop: int
     # Reductions of the STFT frame rate, outer first: 100 Hz / 2 / 4 = 12.5 Hz.
-    strides: tuple[int, int] = (2, 4)
+    strides: tuple[int, int]
     encoder_widths: tuple[int, int, int] = (192, 224, 256)
     decoder_widths: tuple[int, int, int] = (224, 224, 256)
     encoder_depths: tuple[int, int, int] = (2, 2, 1)
@@ -94,18 +93,45 @@ class SpectralConfig(StrictModel):
     kernel: int = 7
 
 
+class SpectralConfig(FrameCodecConfig):
+    """`codecs.spectral`: for speech, with a head that filters pulses and noise."""
+
+    kind: Literal["spectral"] = "spectral"
+    sample_rate: int = 24_000
+    frame_rate: float = 12.5
+    latent_dim: int = 32
+    n_fft: int = 960
+    hop: int = 240
+    strides: tuple[int, int] = (2, 4)
+
+
+class WaveformConfig(FrameCodecConfig):
+    """`codecs.waveform`: for music, with a head that keeps the wave."""
+
+    kind: Literal["waveform"]
+    sample_rate: int = 32_000
+    frame_rate: float = 25.0
+    latent_dim: int = 128
+    n_fft: int = 640
+    hop: int = 320
+    strides: tuple[int, int] = (2, 2)
+    context: int = 50
+    # Bins, from the lowest, whose phases the encoder sees and for which there is a linear path: 50 Hz each.
+    phase_bins: int = 96
+
+
 class RVQConfig(StrictModel):
     """`codecs.rvq`: the encoder and decoder of another codec around residual codebooks instead of a Gaussian."""
 
     kind: Literal["rvq"]
-    autoencoder: Annotated[VAEConfig | SpectralConfig, Field(discriminator="kind")]
+    autoencoder: Annotated[VAEConfig | SpectralConfig | WaveformConfig, Field(discriminator="kind")]
     levels: int = Field(8, ge=1, le=32)
     codebook_size: int = Field(1024, ge=2)
     # Width in which codebooks live; that of the autoencoder's latents when None.
     codebook_dim: int | None = None
 
 
-CodecConfig = Annotated[VAEConfig | SpectralConfig | RVQConfig, Field(discriminator="kind")]
+CodecConfig = Annotated[VAEConfig | SpectralConfig | WaveformConfig | RVQConfig, Field(discriminator="kind")]
 
 
 class LatentStatisticsConfig(StrictModel):

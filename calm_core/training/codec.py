@@ -1,4 +1,4 @@
-"""Train a speech codec, VAE or RVQ: multi-scale mel, the bottleneck's loss, a teacher, discriminators that join."""
+"""Train a codec, VAE or RVQ: mel, wave or pitch, the bottleneck's loss, a teacher, discriminators that join."""
 
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from calm_core.codecs.discriminators import Discriminators, discriminator_loss, 
 from calm_core.codecs.excitation import hold_unvoiced
 from calm_core.codecs.rvq import RVQCodec
 from calm_core.codecs.spectral import HIGHEST_PITCH, LOWEST_PITCH, SpectralCodec
+from calm_core.codecs.trunk import FrameCodec
 from calm_core.errors import InputError
 from calm_core.training import checkpoint
 from calm_core.training.compiled import compile_layers
 from calm_core.training.data import Corpus, Row
 from calm_core.training.ema import EMA
-from calm_core.training.losses import MultiScaleMel, kl_to_standard_normal
+from calm_core.training.losses import MultiScaleMel, kl_to_standard_normal, relative_error
 from calm_core.training.optimizers import build_optimizers
 from calm_core.training.pitch import corpus_pitch
 from calm_core.training.recipes import CodecRecipe
@@ -30,24 +31,33 @@ from calm_core.weights import read_tensors
 # Vectors for each code from which the codebooks begin. A batch of crops has fewer vectors than there are codes.
 START_VECTORS = 16
 
-# The delayed wave, the predicted log pitch, and the bottleneck's loss by name.
-Pass = tuple[Tensor, Tensor, dict[str, Tensor]]
+# The delayed wave, the predicted log pitch of codecs that have one, and the bottleneck's loss by name.
+Pass = tuple[Tensor, Tensor | None, dict[str, Tensor]]
+
+
+def _sound(codec: FrameCodec, latents: Tensor, pitch: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """What a decoder makes of latents, and the log pitch that it would have taken by itself.
+
+    The true pitch drives the pulses of speech: the sound then teaches the filters alone, the pitch has its own loss.
+    """
+    if isinstance(codec, SpectralCodec):
+        return codec.decoder(latents, pitch=pitch)
+    return codec.decoder(latents), None
 
 
 class _Variational(nn.Module):
     """One differentiable pass, so that a distributed wrapper sees a single forward."""
 
-    def __init__(self, codec: SpectralCodec, semantic: SemanticDistance | None, batch: int, mine: slice):
+    def __init__(self, codec: FrameCodec, semantic: SemanticDistance | None, batch: int, mine: slice):
         super().__init__()
         self.codec, self.semantic, self.batch, self.mine = codec, semantic, batch, mine
 
-    def forward(self, wave: Tensor, pitch: Tensor, generator: torch.Generator, features: Tensor | None) -> Pass:
+    def forward(self, wave: Tensor, pitch: Tensor | None, generator: torch.Generator, features: Tensor | None) -> Pass:
         mean, log_variance = self.codec.posterior(wave[:, None])
         # Drawn for the whole batch, so that a row meets the same noise on any number of processes.
         noise = torch.randn(self.batch, *mean.shape[1:], generator=generator)[self.mine].to(mean.device)
         latents = mean + noise * torch.exp(0.5 * log_variance)  # the reparameterised posterior sample
-        # The true pitch drives the pulses: the sound then teaches the filters alone, and the pitch has its own loss.
-        made, log_pitch = self.codec.decoder(latents, pitch=pitch)
+        made, log_pitch = _sound(self.codec, latents, pitch)
         losses = {"kl": kl_to_standard_normal(mean, log_variance)}
         if self.semantic is not None:
             # The sample, not the mean: what lies below the posterior's noise is of no use to a model of latents.
@@ -62,25 +72,27 @@ class _Quantized(nn.Module):
         super().__init__()
         self.codec, self.semantic, self.level_dropout = codec, semantic, level_dropout
 
-    def forward(self, wave: Tensor, pitch: Tensor, generator: torch.Generator, features: Tensor | None) -> Pass:
+    def forward(self, wave: Tensor, pitch: Tensor | None, generator: torch.Generator, features: Tensor | None) -> Pass:
         mean = self.codec.autoencoder.encode(wave[:, None])
         quantized = self.codec.quantizer(mean, generator, self.level_dropout)
-        made, log_pitch = spectral_part(self.codec).decoder(quantized.latents, pitch=pitch)
+        made, log_pitch = _sound(frame_part(self.codec), quantized.latents, pitch)
         losses = {"commitment": quantized.commitment}
         if self.semantic is not None:
             losses["semantic"] = self.semantic(quantized.first, features)
         return made, log_pitch, losses
 
 
-def spectral_part(codec: Codec) -> SpectralCodec:
+def frame_part(codec: Codec) -> FrameCodec:
     """The encoder and decoder that train.
 
     Raises:
-        InputError: They are not those of the spectral codec, whose decoder the true pitch drives.
+        InputError: They are not those of a codec that works on frames.
     """
     inner = codec.autoencoder if isinstance(codec, RVQCodec) else codec
-    if not isinstance(inner, SpectralCodec):
-        raise InputError(f"The codec trainer knows no codec of kind '{inner.kind}'; set the autoencoder's to spectral.")
+    if not isinstance(inner, FrameCodec):
+        raise InputError(
+            f"The codec trainer knows no codec of kind '{inner.kind}'; set the autoencoder's to spectral or waveform."
+        )
     return inner
 
 
@@ -91,7 +103,7 @@ def start_from(codec: Codec, path: Path) -> None:
         InputError: See `checkpoint.load_fitting`.
     """
     whole = not isinstance(codec, RVQCodec) or any(name.startswith("autoencoder.") for name in read_tensors(path))
-    checkpoint.load_fitting(codec if whole else spectral_part(codec), path)
+    checkpoint.load_fitting(codec if whole else frame_part(codec), path)
 
 
 class CodecTrainer(Trainer):
@@ -103,7 +115,8 @@ class CodecTrainer(Trainer):
         self.mine = own_rows(self.schedule.batch, accelerator)
         torch.manual_seed(recipe.schedule.seed)  # initial weights: nn.init draws from the global generator
         codec = build_codec(recipe.model)
-        spectral_part(codec).encoder.requires_grad_(not recipe.freeze_encoder)
+        inner = frame_part(codec)
+        inner.encoder.requires_grad_(not recipe.freeze_encoder)
         if recipe.start_from is not None:
             start_from(codec, recipe.start_from)
         discriminators = Discriminators(channels=recipe.discriminator_channels)
@@ -112,11 +125,13 @@ class CodecTrainer(Trainer):
         self.mel = MultiScaleMel(codec.sample_rate).to(accelerator.device)
         self.training = Corpus(recipe.corpus, "train")
         self.valid = Corpus(recipe.corpus, "valid")
-        if accelerator.is_main_process:
-            corpus_pitch(recipe.corpus)
-        accelerator.wait_for_everyone()
-        self.pitches = {name: hold_unvoiced_pair(p.float()) for name, p in corpus_pitch(recipe.corpus).items()}
-        self.hop = spectral_part(codec).encoder.hop
+        self.pitches: dict[str, Tensor] = {}
+        if isinstance(inner, SpectralCodec):
+            if accelerator.is_main_process:
+                corpus_pitch(recipe.corpus)
+            accelerator.wait_for_everyone()
+            self.pitches = {name: hold_unvoiced_pair(p.float()) for name, p in corpus_pitch(recipe.corpus).items()}
+        self.hop = inner.encoder.hop
         self.bottleneck = {"kl": recipe.kl_weight, "commitment": recipe.commitment_weight}
         self.teacher: Teacher | None = None
         semantic = None
@@ -127,7 +142,7 @@ class CodecTrainer(Trainer):
         if isinstance(codec, RVQCodec):
             one_pass: nn.Module = _Quantized(codec, semantic, recipe.level_dropout)
         else:
-            one_pass = _Variational(spectral_part(codec), semantic, self.schedule.batch, self.mine)
+            one_pass = _Variational(inner, semantic, self.schedule.batch, self.mine)
         s = recipe.schedule
         # One rate of decay for gains and biases too, as the bundled codec was trained.
         group = {"params": [p for p in one_pass.parameters() if p.requires_grad], "weight_decay": s.weight_decay}
@@ -153,22 +168,27 @@ class CodecTrainer(Trainer):
         wave, origins = wave[self.mine], origins[self.mine]
         self.seen = [row.id for row, _ in origins]
         features = None if self.teacher is None else self.teacher.features(wave, origins).to(accelerator.device)
-        wave, (pitch, voiced) = wave.to(accelerator.device), self.pitch_of(origins)
+        wave = wave.to(accelerator.device)
+        pitch = voiced = None
+        if self.pitches:
+            pitch, voiced = self.pitch_of(origins)
         if isinstance(self.codec, RVQCodec) and not self.codec.quantizer.started:
             self.start_codebooks(self.codec, generator)
         with accelerator.autocast():
             delayed, log_pitch, bottleneck = self.autoencode(wave, pitch, generator, features)
         # The decoder runs `delay` samples late; its run-in is not judged.
         made, target = delayed[:, self.delay :], wave[:, : wave.shape[1] - self.delay]
-        parts = {
-            "mel": self.mel(made, target),
-            **bottleneck,
-            # Divided by the mean count over processes, so that their mean is that of the whole batch.
-            "pitch": ((log_pitch - pitch.log()).abs() * voiced).sum()
-            / accelerator.reduce(voiced.sum(), "mean").clamp(min=1),
-        }
-        total = recipe.mel_weight * parts["mel"] + recipe.pitch_weight * parts["pitch"]
+        parts = {"mel": self.mel(made, target), **bottleneck}
+        total = recipe.mel_weight * parts["mel"]
         total = total + sum(self.bottleneck[name] * loss for name, loss in bottleneck.items())
+        if pitch is not None and voiced is not None and log_pitch is not None:
+            # Divided by the mean count over processes, so that their mean is that of the whole batch.
+            voices = accelerator.reduce(voiced.sum(), "mean").clamp(min=1)
+            parts["pitch"] = ((log_pitch - pitch.log()).abs() * voiced).sum() / voices
+            total = total + recipe.pitch_weight * parts["pitch"]
+        if recipe.wave_weight:
+            parts["wave"] = relative_error(made, target)
+            total = total + recipe.wave_weight * parts["wave"]
         if recipe.adversarial_from is not None and step >= recipe.adversarial_from:
             with accelerator.autocast():
                 real = self.discriminators(target)
@@ -225,16 +245,18 @@ class CodecTrainer(Trainer):
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
-        """Mel distance of the averaged codec on held-out texts, and four listening samples."""
+        """Mel distance of the averaged codec on held-out sound, that of the wave, and four listening samples."""
         codec: Codec = self.ema.average  # type: ignore[assignment]
-        distances = []
+        distances, waves = [], []
         for index, row in enumerate(self.valid.rows[:: max(1, len(self.valid.rows) // 16)][:16]):
             wave = self.valid.audio(row).to(self.accelerator.device)[None]
             made = codec.reconstruct(wave[:, None])[:, 0]
             distances.append(float(self.mel(made, wave)))
+            waves.append(float(relative_error(made, wave)))
             if index % 4 == 0:
                 write_sample(self.folder / "samples" / f"{step:07d}-{row.id}.flac", made[0], codec.sample_rate)
-        return {"mel": sum(distances) / len(distances)}
+        figures = {"mel": sum(distances) / len(distances)}
+        return {**figures, "wave": sum(waves) / len(waves)} if self.recipe.wave_weight else figures
 
     def export(self, step: int) -> None:
         """Write the averaged codec as `codec.safetensors`."""

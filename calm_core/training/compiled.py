@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from calm_core.codecs.spectral import Stack
+from calm_core.codecs.trunk import Stack
 from calm_core.nn.adaln_mlp import AdaLNMLP
 from calm_core.nn.transformer import TransformerLayer
 

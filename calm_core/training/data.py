@@ -15,9 +15,9 @@ from calm_core.errors import InputError
 
 @dataclass(frozen=True)
 class Row:
-    """One utterance or clip of a manifest; `start` and `samples` count samples in the shard, times are seconds.
+    """One utterance or piece of a manifest; `start` and `samples` count samples in the shard, times are seconds.
 
-    Speech has a speaker, phones and words; music has captions, of which `text` is the first, and attributes.
+    Speech has a speaker, phones and words; music has captions and attributes.
     """
 
     id: str

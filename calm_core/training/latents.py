@@ -48,7 +48,8 @@ def encode_corpus(codec: Codec, corpus: Corpus, path: Path, batch: int = 32, dev
 
 
 def _describe(row: Row) -> dict[str, object]:
-    return {"id": row.id, "speaker": row.speaker, "text": row.text, "phones": row.phones, "words": row.words}
+    known = {name: value for name, value in vars(row).items() if value}
+    return {name: value for name, value in known.items() if name not in ("split", "shard", "start", "samples")}
 
 
 def load_codec(codec: Codec, path: Path) -> None:

@@ -12,6 +12,7 @@ from calm_core.config import (
     RVQConfig,
     SpectralConfig,
     TTSModelConfig,
+    WaveformConfig,
     describe,
 )
 from calm_core.errors import InputError
@@ -56,7 +57,10 @@ def _codec_kind(model: Any) -> str:
 
 
 TrainableCodec = Annotated[
-    Annotated[SpectralConfig, Tag("spectral")] | Annotated[RVQConfig, Tag("rvq")], Discriminator(_codec_kind)
+    Annotated[SpectralConfig, Tag("spectral")]
+    | Annotated[WaveformConfig, Tag("waveform")]
+    | Annotated[RVQConfig, Tag("rvq")],
+    Discriminator(_codec_kind),
 ]
 
 
@@ -81,7 +85,8 @@ class CodecRecipe(Strict):
     kl_weight: float = 0.01
     commitment_weight: float = Field(10.0, description="of the distance of latents from their codes; RVQ only")
     level_dropout: float = Field(0.5, ge=0, le=1, description="share of crops that use fewer levels; RVQ only")
-    pitch_weight: float = Field(1.0, description="of the mean absolute error of the log pitch in voiced hops")
+    pitch_weight: float = Field(1.0, description="of the mean absolute error of the log pitch in voiced hops; spectral")
+    wave_weight: float = Field(0.0, ge=0, description="of the error of the wave against the wave; kind waveform only")
     start_from: Path | None = Field(
         None, description="codec.safetensors whose fitting tensors are the start; a VAE's also start an RVQ codec"
     )

@@ -8,22 +8,22 @@ count samples in the shard, `phones` lists `[phone, end in seconds]`, `words` `[
 """
 
 import json
-import multiprocessing
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import soundfile as sf
 import soxr
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from calm_core.config import describe
 from calm_core.errors import InputError
+from calm_core.training.corpus_shards import write_corpus
 from calm_core.training.corpus_text import corpus_sentences, split_texts
+from calm_core.training.loudness import normalise_loudness
+from calm_core.training.music import corpus as music_corpus
 from calm_core.training.recipes import read_values
 from calm_core.training.speakers import (
     FLITE_RATE,
@@ -120,17 +120,6 @@ def plan(recipe: CorpusRecipe) -> tuple[list[Job], list[Speaker]]:
     return jobs, training + held_out
 
 
-def normalise_loudness(samples: np.ndarray, target_lufs: float) -> np.ndarray:
-    """Scale 24 kHz samples `[T]` to a loudness (ITU-R BS.1770), less where a peak would pass 0.97 of full scale."""
-    import pyloudnorm
-
-    padded = np.pad(samples, (0, max(0, CORPUS_RATE // 2 - len(samples))))  # the meter needs 0.4 s
-    loudness = pyloudnorm.Meter(CORPUS_RATE).integrated_loudness(padded)
-    gain = 10 ** ((target_lufs - loudness) / 20) if np.isfinite(loudness) else 1.0
-    peak = float(np.abs(samples).max(initial=0.0))
-    return samples * min(gain, 0.97 / max(peak, 1e-9))
-
-
 def speak(text: str, speaker: Speaker, target_lufs: float = -23.0) -> np.ndarray:
     """A speaker's real (synthetic-corpus) reading of a text: samples `[T]` at 24 kHz, float64."""
     return speak_timed(text, speaker, target_lufs)[0]
@@ -141,7 +130,7 @@ def speak_timed(text: str, speaker: Speaker, target_lufs: float = -23.0) -> tupl
     samples, phones = read_with_flite(text, speaker.base)
     if not speaker.is_original:
         samples = revoice(analyse(samples), speaker)
-    audio = normalise_loudness(soxr.resample(samples, FLITE_RATE, CORPUS_RATE), target_lufs)
+    audio = normalise_loudness(soxr.resample(samples, FLITE_RATE, CORPUS_RATE), CORPUS_RATE, target_lufs)
     return audio, _slower(phones, speaker, len(audio))
 
 
@@ -153,7 +142,7 @@ def utterances(job: Job, recipe: CorpusRecipe) -> Iterator[tuple[dict[str, Any],
     world = None if all(s.is_original for s in job.speakers) else analyse(samples)
     for speaker in job.speakers:
         voiced = samples if speaker.is_original or world is None else revoice(world, speaker)
-        audio = normalise_loudness(soxr.resample(voiced, FLITE_RATE, CORPUS_RATE), recipe.loudness_lufs)
+        audio = normalise_loudness(soxr.resample(voiced, FLITE_RATE, CORPUS_RATE), CORPUS_RATE, recipe.loudness_lufs)
         row: dict[str, Any] = {
             "id": f"{job.key}-{speaker.name}",
             "split": job.split,
@@ -171,28 +160,6 @@ def _slower(phones: list[tuple[str, float]], speaker: Speaker, samples: int) -> 
     return [(phone, round(min(end / speaker.rate, samples / CORPUS_RATE), 4)) for phone, end in phones]
 
 
-def write_shard(task: tuple[int, list[Job], CorpusRecipe]) -> tuple[int, int, float]:
-    """Write one shard and its part of the manifest; returns its number, its utterances and its seconds."""
-    number, jobs, recipe = task
-    audio_path = recipe.folder / f"shard-{number:04d}.flac"
-    rows_path = recipe.folder / f"shard-{number:04d}.jsonl"
-    if not rows_path.exists():
-        rows, parts, start = [], [], 0
-        for job in jobs:
-            for row, audio in utterances(job, recipe):
-                rows.append({**row, "shard": audio_path.name, "start": start})
-                parts.append(np.round(audio * 32767).astype(np.int16))
-                start += len(audio)
-        whole = np.concatenate(parts) if parts else np.zeros(0, np.int16)
-        sf.write(f"{audio_path}.part", whole, CORPUS_RATE, format="FLAC", subtype="PCM_16")
-        os.replace(f"{audio_path}.part", audio_path)
-        part = Path(f"{rows_path}.part")
-        part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        os.replace(part, rows_path)  # the rows come last: their presence says that the shard is whole
-    rows = [json.loads(line) for line in rows_path.read_text(encoding="utf-8").splitlines()]
-    return number, len(rows), sum(row["samples"] for row in rows) / CORPUS_RATE
-
-
 def synthesize(recipe: CorpusRecipe) -> dict[str, float]:
     """Make the whole corpus; returns its figures: utterances, hours, speakers.
 
@@ -202,25 +169,23 @@ def synthesize(recipe: CorpusRecipe) -> dict[str, float]:
     for source, package in ((recipe.fortunes, "fortunes"), (recipe.word_list, "wamerican")):
         if recipe.kind == "sentences" and not source.exists():
             raise InputError(f"{source} is missing; install it (on Debian: apt-get install {package}) or set its path.")
-    recipe.folder.mkdir(parents=True, exist_ok=True)
     jobs, speakers = plan(recipe)
+    recipe.folder.mkdir(parents=True, exist_ok=True)
     (recipe.folder / "speakers.json").write_text(
         json.dumps([s.as_dict() for s in speakers], indent=1), encoding="utf-8"
     )
-    size = recipe.texts_per_shard
-    tasks = [(i, jobs[at : at + size], recipe) for i, at in enumerate(range(0, len(jobs), size))]
-    seconds, count = 0.0, 0
-    with multiprocessing.get_context("spawn").Pool(recipe.processes) as pool:
-        for done, (_, rows, length) in enumerate(pool.imap_unordered(write_shard, tasks), start=1):
-            count, seconds = count + rows, seconds + length
-            print(f"shard {done}/{len(tasks)}: {count} utterances, {seconds / 3600:.2f} h", file=sys.stderr, flush=True)
-    with open(recipe.folder / "manifest.jsonl.part", "w", encoding="utf-8") as manifest:
-        for number in range(len(tasks)):
-            manifest.write((recipe.folder / f"shard-{number:04d}.jsonl").read_text(encoding="utf-8"))
-    os.replace(recipe.folder / "manifest.jsonl.part", recipe.folder / "manifest.jsonl")
+    count, seconds = write_corpus(
+        recipe.folder, jobs, partial(utterances, recipe=recipe), CORPUS_RATE, recipe.texts_per_shard, recipe.processes
+    )
     return {"utterances": count, "hours": seconds / 3600, "speakers": len(speakers)}
 
 
 def main_recipe(path: Path, overrides: list[str]) -> dict[str, float]:
-    """`calm synthesize RECIPE.yaml [key=value ...]`."""
+    """`calm synthesize RECIPE.yaml [key=value ...]`: speech, or music where the recipe's kind says so.
+
+    Raises:
+        InputError: See `load_recipe` and `synthesize`.
+    """
+    if read_values(path, overrides).get("kind") == "music":
+        return music_corpus.synthesize(music_corpus.load_recipe(path, overrides))
     return synthesize(load_recipe(path, overrides))

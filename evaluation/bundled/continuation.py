@@ -2,7 +2,7 @@
 
     real             the speaker going on
     codec            the same after encoding and decoding, one for each codec in use
-    MODEL at T       a model's continuation at a temperature of sound and text
+    MODEL at T       a model's continuation at a temperature of the sound; the text keeps the model's own
 
 PPX: perplexity of what is heard, under an n-gram model of the training texts. VERT: how much the transcripts repeat
 themselves and each other. Content: words heard that are not the words that were thought (or, of real speech, said).
@@ -38,6 +38,7 @@ class Settings:
     device: str = "cpu"
     processes: int = 2
     audio_dir: Path | None = None
+    real: bool = True  # whether the speaker going on is heard as well
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,9 @@ def _load(settings: Settings) -> Loaded:
 
 
 def _continue(settings: Settings, loaded: Loaded, passages: Sequence[Passage]) -> list[tuple[str, int, list[Timed]]]:
-    sets: list[tuple[str, int, list[Timed]]] = [("real", 0, [(p.rest, p.words) for p in passages])]
+    sets: list[tuple[str, int, list[Timed]]] = []
+    if settings.real:
+        sets.append(("real", 0, [(p.rest, p.words) for p in passages]))
     codecs, models = loaded
     for name, reconstruct in codecs.items():
         sets.append((name, 0, [(reconstruct(p.rest), p.words) for p in progress(name, passages)]))

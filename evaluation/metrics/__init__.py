@@ -1,4 +1,4 @@
-"""A registry of metrics: those of pairs compare a degraded clip with its reference, those of clips need no reference.
+"""A registry of metrics of three kinds: of pairs of a clip and its reference, of clips alone, and of two sets of clips.
 
 `METRICS[name].load()` imports the module that computes it, so nothing heavy is imported before it is used.
 """
@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from evaluation.clips import Clip
 from evaluation.errors import InputError
 
 Score = Callable[[Clip, Clip], float]
+Kind = Literal["pair", "clips", "sets"]
 
 LENGTH_TOLERANCE = 0.1
 """Seconds by which the two clips of an aligned metric may differ in length; the longer one is cut."""
@@ -31,6 +32,14 @@ class Collector(Protocol):
         ...
 
 
+class SetCollector(Collector, Protocol):
+    """A metric of two sets, whose clips need not correspond."""
+
+    def add_reference(self, clip: Clip) -> None:
+        """Take a clip of the reference set in."""
+        ...
+
+
 @dataclass(frozen=True)
 class Choices:
     """What the metrics measure with.
@@ -42,6 +51,9 @@ class Choices:
         mos_models: Files of predictors of opinions; see `dnsmos.find_dnsmos` and `utmos.find_utmos`.
         items: See `phone_items.find_items`.
         features: See `phone_items.find_features`.
+        embedder: See `embedders.find_embedder`.
+        tagger: See `tagging.find_tagger`.
+        attributes: File of a classifier; see `attributes.find_classifier`.
         device: A torch device for the models of `transformers` and for codecs.
         seed: Of every draw.
     """
@@ -52,6 +64,9 @@ class Choices:
     mos_models: tuple[str, ...] = ()
     items: Path | None = None
     features: str = "mel"
+    embedder: str = "clap"
+    tagger: str = "attributes"
+    attributes: Path | None = None
     device: str = "cpu"
     seed: int = 0
 
@@ -70,6 +85,10 @@ _PARTS: dict[str, Callable[[Choices], Any]] = {
     "predictor": lambda chosen: _found("utmos:find_utmos", chosen.mos_models, chosen.device),
     "items": lambda chosen: _found("phone_items:find_items", chosen.items),
     "features": lambda chosen: _found("phone_items:find_features", chosen.features, chosen.device),
+    "embedder": lambda chosen: _found("embedders:find_embedder", chosen.embedder, chosen.device),
+    "text_embedder": lambda chosen: _found("embedders:find_text_embedder", chosen.embedder, chosen.device),
+    "tagger": lambda chosen: _found("tagging:find_tagger", chosen.tagger, chosen.attributes, chosen.device),
+    "classifier": lambda chosen: _found("attributes:find_classifier", chosen.attributes, chosen.device),
     "seed": lambda chosen: chosen.seed,
 }
 
@@ -86,7 +105,7 @@ class Metric:
         packages: What it needs from the package index, as pip takes it.
         aligned: Whether it compares sample by sample or frame by frame, so that lengths must agree.
         parts: What the function or class takes beside clips, keys of `_PARTS`.
-        paired: Whether it compares with a reference.
+        kind: What it is told: pairs of a reference and a degraded clip, clips alone, or a reference set and a set.
     """
 
     name: str
@@ -96,7 +115,7 @@ class Metric:
     packages: tuple[str, ...] = ()
     aligned: bool = False
     parts: tuple[str, ...] = ()
-    paired: bool = True
+    kind: Kind = "pair"
 
     def load(self, choices: Choices | None = None) -> Score:
         """The function that computes it for a pair.
@@ -104,7 +123,7 @@ class Metric:
         Raises:
             InputError: A package or file that it needs is missing.
         """
-        assert self.paired
+        assert self.kind == "pair"
         score = self._configured(choices or Choices())
         return _aligned(self.name, score) if self.aligned else score
 
@@ -114,7 +133,16 @@ class Metric:
         Raises:
             InputError: A package or file that it needs is missing.
         """
-        assert not self.paired
+        assert self.kind == "clips"
+        return self._configured(choices or Choices())()
+
+    def set_collector(self, choices: Choices | None = None) -> SetCollector:
+        """A fresh collector of two sets.
+
+        Raises:
+            InputError: A package or file that it needs is missing.
+        """
+        assert self.kind == "sets"
         return self._configured(choices or Choices())()
 
     def _configured(self, choices: Choices) -> Callable[..., Any]:
@@ -143,7 +171,9 @@ def _aligned(name: str, score: Score) -> Score:
 
 _RECOGNISER = ("pocketsphinx==5.1.1", "jiwer==4.0.0")
 _SPEAKER = ("resemblyzer==0.1.4", "setuptools==80.9.0")
-_HEARD, _VOICES = ("recogniser",), ("encoder",)
+_VISQOL = ("'visqol-python[lattice]==3.8.0'",)
+_LIBROSA = ("librosa==0.11.0",)
+_HEARD, _VOICES, _TAGS = ("recogniser",), ("encoder",), ("tagger",)
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -170,7 +200,10 @@ METRICS: dict[str, Metric] = {
             "ViSQOL v3, speech mode, MOS 1 to 5",
             "higher",
             "perceptual_visqol:visqol",
-            ("'visqol-python[lattice]==3.8.0'",),
+            _VISQOL,
+        ),
+        Metric(
+            "visqol_audio", "ViSQOL v3, audio mode, MOS 1 to 5", "higher", "perceptual_visqol:visqol_audio", _VISQOL
         ),
         Metric("si_snr", "scale-invariant signal-to-noise ratio, dB", "higher", "signal:si_snr", aligned=True),
         Metric(
@@ -188,7 +221,7 @@ METRICS: dict[str, Metric] = {
             "perplexity:TranscriptPerplexity",
             _RECOGNISER,
             parts=("language_model", "recogniser"),
-            paired=False,
+            kind="clips",
         ),
         Metric(
             "vert",
@@ -197,7 +230,7 @@ METRICS: dict[str, Metric] = {
             "diversity:TranscriptDiversity",
             _RECOGNISER,
             parts=_HEARD,
-            paired=False,
+            kind="clips",
         ),
         Metric(
             "abx",
@@ -205,7 +238,7 @@ METRICS: dict[str, Metric] = {
             "lower",
             "phone_items:PhoneDiscrimination",
             parts=("items", "features", "seed"),
-            paired=False,
+            kind="clips",
         ),
         Metric(
             "speaker_diversity",
@@ -214,7 +247,7 @@ METRICS: dict[str, Metric] = {
             "speaker:SpeakerDiversity",
             _SPEAKER,
             parts=("encoder", "seed"),
-            paired=False,
+            kind="clips",
         ),
         Metric(
             "dnsmos",
@@ -223,7 +256,7 @@ METRICS: dict[str, Metric] = {
             "dnsmos:OpinionRows",
             ("onnxruntime==1.32.0",),
             parts=("network",),
-            paired=False,
+            kind="clips",
         ),
         Metric(
             "utmos",
@@ -232,7 +265,63 @@ METRICS: dict[str, Metric] = {
             "utmos:OpinionRows",
             ("transformers==5.23.0",),
             parts=("predictor",),
-            paired=False,
+            kind="clips",
+        ),
+        Metric(
+            "fad",
+            "Frechet audio distance (Kilgour et al. 2019), 0 is the same",
+            "lower",
+            "frechet:FrechetDistance",
+            parts=("embedder", "seed"),
+            kind="sets",
+        ),
+        Metric(
+            "fad_infinity",
+            "Frechet audio distance of endless clips (Gui et al. 2024)",
+            "lower",
+            "frechet:FrechetInfinity",
+            parts=("embedder", "seed"),
+            kind="sets",
+        ),
+        Metric(
+            "kld",
+            "divergence of tags from the reference's (Copet et al. 2023), nats",
+            "lower",
+            "tagging:kld",
+            parts=_TAGS,
+        ),
+        Metric("kld_reverse", "the same the other way round, nats", "lower", "tagging:kld_reverse", parts=_TAGS),
+        Metric(
+            "clap_score",
+            "cosine of clip and caption (Copet et al. 2023), -1 to 1",
+            "higher",
+            "clap_score:ClapScore",
+            parts=("text_embedder", "seed"),
+            kind="clips",
+        ),
+        Metric(
+            "tempo_agreement",
+            "share of clips with the tempo class of their caption, as librosa's onsets have it",
+            "higher",
+            "captioned:TempoAgreement",
+            _LIBROSA,
+            kind="clips",
+        ),
+        Metric(
+            "key_agreement",
+            "MIREX score of the key of the caption, by librosa's chroma, 0 to 1",
+            "higher",
+            "captioned:KeyAgreement",
+            _LIBROSA,
+            kind="clips",
+        ),
+        Metric(
+            "attribute_agreement",
+            "share of captions' genres, moods, tempi and instruments that a classifier hears",
+            "higher",
+            "captioned:AttributeAgreement",
+            parts=("classifier",),
+            kind="clips",
         ),
     )
 }

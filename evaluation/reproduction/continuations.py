@@ -1,7 +1,9 @@
 """Continuations: table 2 and figure 2 of CALM, and whether half a minute holds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,11 +28,12 @@ _CLAIMS = (
 
 def continuations(settings: Settings, cache: Cache, speakers: Speakers = "held-out") -> Section:
     """Table 2: perplexity, diversity and content of continuations by temperature and head."""
-    asked = continuation.Settings(
-        models=(settings.calm, settings.baseline), codecs=settings.codecs, prompts=settings.prompts,
-        seconds=settings.seconds, seeds=settings.seeds, processes=settings.processes, speakers=speakers,
+    shared = continuation.Settings(
+        models=(), codecs=settings.codecs, prompts=settings.prompts, seconds=settings.seconds, seeds=settings.seeds,
+        processes=settings.processes, speakers=speakers,
     )  # fmt: skip
-    rows = cache.rows("continuations", vars(asked), lambda: continuation.measure(asked))
+    systems = [(m, t) for m in (settings.calm, settings.baseline) for t in (settings.steady, 0.8, 1.0)]
+    rows = _by_system("continuations", shared, systems, cache, continuation.measure)
     told = [continuation.Told(**row) for row in rows]
     language = NGram.train(continuation.training_texts())
     names = {"calm": Path(settings.calm).name, "rq": Path(settings.baseline).name}
@@ -48,6 +51,22 @@ def continuations(settings: Settings, cache: Cache, speakers: Speakers = "held-o
     )
     title = "Continuations (table 2)" if speakers == "held-out" else "Continuations by flite's own voices (table 2)"
     return Section(title, text, orders)
+
+
+def _by_system(
+    name: str,
+    shared: continuation.Settings,
+    systems: Sequence[tuple[str, float]],
+    cache: Cache,
+    measure: Callable[[continuation.Settings], list[Any]],
+) -> list[dict[str, Any]]:
+    """Rows of what is real and of each model at a temperature, each kept apart: a new model leaves the rest alone."""
+    parts = [replace(shared, temperatures=())]
+    parts += [replace(shared, models=(m,), temperatures=(t,), codecs=(), real=False) for m, t in systems]
+    rows = []
+    for part in parts:
+        rows += cache.rows(name, vars(part), lambda asked=part: measure(asked))
+    return rows
 
 
 def well_known(settings: Settings, cache: Cache) -> Section:
@@ -89,12 +108,13 @@ def _orders(
 
 def stability(settings: Settings, cache: Cache) -> Section:
     """Whether half a minute holds: its last five seconds beside its first."""
-    asked = continuation.Settings(
-        models=(settings.calm, settings.baseline), codecs=(), temperatures=(0.8,), prompts=settings.prompts,
-        seconds=settings.long_seconds, seeds=settings.seeds[:1], processes=settings.processes,
+    shared = continuation.Settings(
+        models=(), codecs=(), prompts=settings.prompts, seconds=settings.long_seconds, seeds=settings.seeds[:1],
+        processes=settings.processes,
         speakers="flite",  # too few of the speakers that were kept out tell stories of this length
     )  # fmt: skip
-    rows = cache.rows("stability", vars(asked), lambda: continuation.ends(asked))
+    systems = [(settings.calm, settings.steady), (settings.calm, 0.8), (settings.baseline, 0.8)]
+    rows = _by_system("stability", shared, systems, cache, continuation.ends)
     ends = [continuation.End(**row) for row in rows]
     table = []
     for system in dict.fromkeys(row.system for row in ends):
@@ -115,7 +135,7 @@ def stability(settings: Settings, cache: Cache) -> Section:
             )
     text = (
         f"{settings.long_seconds:g} s of new sound after each of {settings.prompts} prompts from held-out stories, "
-        f"told by {WELL_KNOWN}; temperature 0.8.\n\n" + show(table)
+        f"told by {WELL_KNOWN}.\n\n" + show(table)
     )
     return Section("Half a minute", text, [])
 

@@ -22,6 +22,7 @@ class Settings:
         seconds: Of new sound for the comparison.
         long_seconds: Of new sound for the look at stability.
         seeds: Of generation.
+        steady: Low temperature, the CALM model's own, that stands beside the paper's two.
         diversity_clips: Made-up voices a temperature.
         sentences: Read by the codecs and the text-to-speech models.
         teacher: The text-to-speech model with guidance.
@@ -37,6 +38,7 @@ class Settings:
     seconds: float = 15.0
     long_seconds: float = 30.0
     seeds: Sequence[int] = (0, 1, 2)
+    steady: float = 0.3
     diversity_clips: int = 20
     sentences: int = 50
     teacher: str = "calm-tts-en-teacher"

@@ -72,6 +72,11 @@ def test_abx_over_a_folder(noises: Path) -> None:
         ("needs --mos-model FILE.onnx", ["dnsmos"]),
         ("There is no model nowhere.safetensors", ["utmos", "--mos-model", "nowhere.safetensors"]),
         ("choose from wer", ["loudness"]),
+        ("metric fad compares with references", ["fad", "--embedder", "mel"]),
+        ("no embedder 'openl3'", ["clap_score", "--embedder", "openl3"]),
+        ("give --attributes FILE.safetensors", ["attribute_agreement"]),
+        ("There is no classifier of attributes", ["attribute_agreement", "--attributes", "nowhere.safetensors"]),
+        ("has no attributes", ["key_agreement"]),
     ],
 )
 def test_what_is_missing_is_one_line_and_status_2(

@@ -13,6 +13,7 @@ from evaluation.clips import Clip, make_clip
 from evaluation.errors import InputError
 from evaluation.metrics import Choices, find_metric
 from evaluation.metrics.dnsmos import Dnsmos, find_dnsmos, opinions, windows
+from evaluation.metrics.embedders import find_text_embedder
 from evaluation.metrics.perplexity import find_language_model
 from evaluation.metrics.recognition import find_recogniser
 from evaluation.metrics.speaker import find_encoder
@@ -328,3 +329,58 @@ def test_utmos_refuses_other_weights(tmp_path: Path) -> None:
         find_utmos((str(path),))
     with pytest.raises(InputError, match=r"needs --mos-model FILE\.safetensors"):
         find_utmos(("other.onnx",))
+
+
+@pytest.fixture(scope="module", params=["rand_trunc", "fusion"])
+def laion(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import transformers
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    folder = tmp_path_factory.mktemp("laion")
+    marks = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    characters = {mark: number for number, mark in enumerate([*marks, *sorted(ByteLevel.alphabet())])}
+    tokenizer = transformers.RobertaTokenizer(vocab=characters, merges=[], model_max_length=20)
+    audio = {
+        "window_size": 4,
+        "num_mel_bins": 64,
+        "spec_size": 128,
+        "patch_size": 4,
+        "patch_embeds_hidden_size": 8,
+        "hidden_size": 16,
+        "depths": [1, 1],
+        "num_attention_heads": [1, 1],
+        "num_classes": 2,
+        "enable_fusion": request.param == "fusion",
+    }
+    text = {
+        "vocab_size": len(characters),
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 8,
+        "max_position_embeddings": 32,
+    }
+    torch.manual_seed(0)
+    config = transformers.ClapConfig(text_config=text, audio_config=audio, projection_dim=12)
+    transformers.ClapModel(config).save_pretrained(folder)
+    extractor = transformers.ClapFeatureExtractor(
+        feature_size=64, max_length_s=1, truncation=request.param, padding="repeatpad"
+    )
+    transformers.ClapProcessor(extractor, tokenizer).save_pretrained(folder)
+    return folder
+
+
+def test_laion_clap_embeds_windows_and_texts_into_one_space(laion: Path) -> None:
+    embedder = find_text_embedder(f"laion:{laion}")
+    long = Clip("long.wav", np.tile(NOISE.samples, 2), 16_000)
+    found = embedder(long)
+    assert found.shape == (3, 12)  # windows of 1 s begin every half second
+    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(3), abs=1e-5)
+    assert embedder(Clip("again", long.samples, 16_000)) == pytest.approx(found, abs=1e-5)
+    texts = embedder.embed_text(["a drum", "a flute that plays for much longer than the model reads"])
+    assert texts.shape == (2, 12) and np.linalg.norm(texts, axis=1) == pytest.approx(np.ones(2), abs=1e-5)
+    with pytest.raises(InputError, match="is silent"):
+        embedder(SILENCE)
+    score = find_metric("clap_score").collector(Choices(embedder=f"laion:{laion}"))
+    score.add(Clip("said.wav", NOISE.samples, 16_000, "a noise"))
+    assert -1 <= score.rows()[0][2] <= 1
