@@ -1,11 +1,12 @@
-"""CALM: speech from continuous audio latents.
+"""CALM: speech and music from continuous audio latents.
 
     import calm_core
 
     tts = calm_core.load("calm-tts-en")
     audio = tts.generate("Hello there.", voice="slt", seed=1)
 
-`list_models` says what there is; `load` makes a `TextToSpeech`, a `SpeechContinuation`, an `AudioCodec` or a `Clap`.
+`list_models` says what there is; `load` makes a `TextToSpeech`, a `SpeechContinuation`, a `MusicContinuation`, a
+`ClapToMusic`, an `AudioCodec` or a `Clap`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from calm_core.clap import Clap
     from calm_core.errors import InputError
     from calm_core.hub import Progress
+    from calm_core.tasks.clap_to_music import ClapToMusic
     from calm_core.tasks.codec import AudioCodec
+    from calm_core.tasks.continuation import SoundStream
+    from calm_core.tasks.music_continuation import MusicContinuation
     from calm_core.tasks.speech_continuation import ContinuationStream, SpeechContinuation
     from calm_core.tasks.thoughts import Word
     from calm_core.tasks.tts import SpeechStream, TextToSpeech, Utterance
@@ -37,8 +41,11 @@ _HOMES = {
     "list_models": "calm_core.catalogue",
     "InputError": "calm_core.errors",
     "AudioCodec": "calm_core.tasks.codec",
+    "ClapToMusic": "calm_core.tasks.clap_to_music",
     "ContinuationParams": "calm_core.types",
     "ContinuationStream": "calm_core.tasks.speech_continuation",
+    "MusicContinuation": "calm_core.tasks.music_continuation",
+    "SoundStream": "calm_core.tasks.continuation",
     "SpeechContinuation": "calm_core.tasks.speech_continuation",
     "SpeechStream": "calm_core.tasks.tts",
     "TextToSpeech": "calm_core.tasks.tts",
@@ -53,11 +60,14 @@ __all__ = [
     "Audio",
     "AudioCodec",
     "Clap",
+    "ClapToMusic",
     "ContinuationParams",
     "ContinuationStream",
     "InputError",
     "ModelInfo",
+    "MusicContinuation",
     "SamplingParams",
+    "SoundStream",
     "SpeechContinuation",
     "SpeechStream",
     "TextToSpeech",
@@ -106,6 +116,26 @@ def load(
 @overload
 def load(
     model_id: str,
+    task: Literal["music_continuation"],
+    device: str = "cpu",
+    progress: Progress | None = None,
+    precision: str = "float32",
+) -> MusicContinuation: ...
+
+
+@overload
+def load(
+    model_id: str,
+    task: Literal["clap_to_music"],
+    device: str = "cpu",
+    progress: Progress | None = None,
+    precision: str = "float32",
+) -> ClapToMusic: ...
+
+
+@overload
+def load(
+    model_id: str,
     task: Literal["codec"],
     device: str = "cpu",
     progress: Progress | None = None,
@@ -129,14 +159,15 @@ def load(
     device: str = "cpu",
     progress: Progress | None = None,
     precision: str = "float32",
-) -> TextToSpeech | SpeechContinuation | AudioCodec | Clap:
+) -> TextToSpeech | SpeechContinuation | MusicContinuation | ClapToMusic | AudioCodec | Clap:
     """Load a model.
 
     Args:
         model_id: an identifier from `list_models`, a folder, a YAML file, or
             hf://owner/repo/path[@revision]; pocket-tts files are read as they are. A CLAP can also be a repository
             of the Hub that transformers reads, hf://owner/repo.
-        task: "tts", "speech_continuation", "codec" or "clap"; a codec can also be taken from a model of another task.
+        task: "tts", "speech_continuation", "music_continuation", "clap_to_music" (the same weights as those that
+            continue music, where they were trained with CLAP), "codec" (also out of a model of another task) or "clap".
         device: a torch device, such as "cpu" or "cuda".
         progress: called with (file name, bytes so far, bytes in all or None) during downloads.
         precision: "float32", exact: on the CPU, weights that fit into 16 bits without loss, as released ones do, are
@@ -148,17 +179,25 @@ def load(
     """
     from calm_core.catalogue import find
     from calm_core.errors import InputError
+    from calm_core.tasks.clap_to_music import ClapToMusic
     from calm_core.tasks.codec import AudioCodec
+    from calm_core.tasks.music_continuation import MusicContinuation
     from calm_core.tasks.speech_continuation import SpeechContinuation
     from calm_core.tasks.tts import TextToSpeech
 
-    tasks = {"tts": TextToSpeech, "speech_continuation": SpeechContinuation, "codec": AudioCodec}
     if task == "clap":
         from calm_core.clap import load_clap
 
         if precision != "float32":
             raise InputError(f"CLAP computes in float32, not in {precision}; leave the precision out.")
         return load_clap(model_id, device, progress)
+    tasks = {
+        "tts": TextToSpeech,
+        "speech_continuation": SpeechContinuation,
+        "music_continuation": MusicContinuation,
+        "clap_to_music": ClapToMusic,
+        "codec": AudioCodec,
+    }
     if task not in tasks:
         raise InputError(f"There is no task '{task}'; choose one of {', '.join((*tasks, 'clap'))}.")
     return tasks[task].load(find(model_id, progress), device, progress, precision)

@@ -3,10 +3,14 @@
     step s hears   text s - 1, frame s - 1 - delay      (noised for the backbone, clean for the short context)
     step s gives   text s,     frame s - delay          from z_long(s) and Z(s) = z_long(s) + z_short(s)
 
+A model with CLAP hears one more step before all others, an embedding of what its music is to be; the short context does
+not, since it hears frames alone.
+
 Frames are latents [D] of a VAE under a continuous head, or K codes of an RVQ codec under a discrete one: backbone, text
 and training are the same, which makes the two comparable (CALM section 5.1).
 
-Shapes: B rows, T frames, S = T + delay steps, D latent width, K codebooks, M backbone width, Z condition width.
+Shapes: B rows, T frames, S = T + delay steps, D latent width, K codebooks, E width of a CLAP embedding, M backbone
+width, Z condition width.
 """
 
 from __future__ import annotations
@@ -18,8 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from calm_core.backbone import Backbone
+from calm_core.backbone import Backbone, guide
 from calm_core.codecs import RVQCodec, build_codec
+from calm_core.conditioners import ClapPrefix
 from calm_core.config import ContinuationModelConfig
 from calm_core.heads import build_head, delay_codes
 from calm_core.heads.base import normal, uniform
@@ -79,7 +84,7 @@ class Embedding(nn.Module):
 
 
 class AudioLM(nn.Module):
-    """Backbone, short context, head, codec and text stream as one module.
+    """Backbone, short context, head, codec, text stream and CLAP prefix as one module.
 
     Args:
         config: all sizes.
@@ -104,6 +109,7 @@ class AudioLM(nn.Module):
         self.short = None if short is None else ShortContext(short, width, z_dim)
         self.short_embed = None if short is None else Embedding(width, **sizes, start=False)
         self.text = None if config.text is None else TextStream(config.text, width, z_dim)
+        self.clap = None if config.clap is None else ClapPrefix(config.clap, width)
         # Statistics of the codec's latents, measured on the training set.
         self.register_buffer("latent_mean", torch.zeros(dim))
         self.register_buffer("latent_std", torch.ones(dim))
@@ -143,6 +149,8 @@ class AudioLM(nn.Module):
         text: Tensor | None = None,
         known: Tensor | None = None,
         *,
+        clap: Tensor | None = None,
+        clap_known: Tensor | None = None,
         generator: torch.Generator | None = None,
         weights: Weights = Weights(),
     ) -> Losses:
@@ -153,6 +161,8 @@ class AudioLM(nn.Module):
             lengths: [B] frames of each row, at least 1.
             text: tokens [B, T + delay], or None for a model without text.
             known: [B] first step whose text is known; before it the model hears `unknown` and is not asked.
+            clap: embeddings [B, E] of length 1; None for rows that have none, or a model without CLAP.
+            clap_known: booleans [B], false where a row's embedding is dropped for guidance.
             generator: source of every random draw.
             weights: of the parts.
 
@@ -174,7 +184,9 @@ class AudioLM(nn.Module):
         x = self.embed(noisy)
         if text is not None:
             x = x + self._embedded_text(text, known)
-        z_long = self.backbone.features(x)
+        if self.clap is not None:
+            x = torch.cat([self.clap(clap, clap_known, rows)[:, None].to(x.dtype), x], dim=1)
+        z_long = self.backbone.features(x)[:, -past.shape[1] :]
         z_short = None if self.short is None or self.short_embed is None else self.short(self.short_embed(past))
         with torch.autocast(frames.device.type, enabled=False):
             z_long = self.backbone.condition(z_long.float())
@@ -220,18 +232,55 @@ class AudioLM(nn.Module):
             state["short"] = self.short.init_state(batch_size, device)
         return state
 
-    def conditions(self, past: Tensor, text: Tensor | None, state: State) -> tuple[Tensor, Tensor]:
+    def begin(self, capacity: int, clap: Tensor | None = None, guided: bool = False) -> State:
+        """The state of one row behind its CLAP prefix, if the model has one; the first step comes next.
+
+        Args:
+            capacity: steps to come.
+            clap: the row's embedding [1, E], or None.
+            guided: whether the backbone also runs a row that knows nothing, behind the row itself, for `conditions`
+                with `cfg`.
+        """
+        assert self.clap is not None or (clap is None and not guided)
+        state = self.init_state(1, capacity + (self.clap is not None))
+        if self.clap is None:
+            return state
+        prefix = self.clap(clap)
+        if guided:
+            transformer = self.backbone.transformer
+            state["backbone"] = transformer.repeat(state["backbone"], 2)
+            prefix = torch.cat([prefix, self.clap(None)])
+        self.backbone.prompt(prefix[:, None], state["backbone"])
+        return state
+
+    def repeat(self, state: State, rows: int) -> State:
+        """The state of `rows` rows that all begin as the one row of `state` (and its guide, behind all of them)."""
+        repeated: State = {"backbone": self.backbone.transformer.repeat(state["backbone"], rows)}
+        if self.short is not None:
+            repeated["short"] = self.short.repeat(state["short"], rows)
+        return repeated
+
+    def conditions(
+        self, past: Tensor, text: Tensor | None, state: State, cfg: float | None = None
+    ) -> tuple[Tensor, Tensor]:
         """z_long and Z, each [B, S, Z], of the next S steps.
 
         Args:
             past: what each step hears: normalised latents [B, S, D] or codes [B, S, K], `embed.before` at first.
             text: tokens [B, S] that each step hears, `text.unknown` at first; None for a model without text.
             state: of the rows; updated in place.
+            cfg: weight a of the guidance Z0 + a (Zc - Z0), of rows whose backbone states stand before those of as many
+                rows that know nothing (`begin`); None for rows alone. z_short knows nothing of CLAP, so that guidance
+                of z_long guides Z.
         """
         x = self.embed(past)
         if self.text is not None and text is not None:
             x = x + self.text.embed(text)
+        if cfg is not None:
+            x = torch.cat([x, x])
         z_long = self.backbone.condition(self.backbone.features(x, state["backbone"]))
+        if cfg is not None:
+            z_long = guide(z_long[: len(past)], z_long[len(past) :], cfg)
         if self.short is None or self.short_embed is None:
             return z_long, z_long
         return z_long, z_long + self.short(self.short_embed(past), state["short"]).float()

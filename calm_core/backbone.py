@@ -17,6 +17,11 @@ from calm_core.nn.transformer import Transformer, build_norm
 from calm_core.state import State
 
 
+def guide(z: Tensor, z_null: Tensor, cfg: float | Tensor) -> Tensor:
+    """Latent guidance Z0 + a (Zc - Z0) of conditions [..., Z] (CALM section 4.6); a = 1 leaves z as it is."""
+    return z_null + cfg * (z - z_null)
+
+
 class Backbone(nn.Module):
     """Latents in, conditions z and end logits out (CALM section 3.2, long-context Transformer).
 

@@ -14,7 +14,15 @@ from typing import Any
 import yaml
 
 from calm_core import hub
-from calm_core.config import ClapModelConfig, ModelCard, ModelConfig, TTSModelConfig, parse_config, read_config
+from calm_core.config import (
+    ClapModelConfig,
+    ContinuationModelConfig,
+    ModelCard,
+    ModelConfig,
+    TTSModelConfig,
+    parse_config,
+    read_config,
+)
 from calm_core.errors import InputError
 
 PACKAGE = Path(__file__).parent
@@ -32,12 +40,13 @@ class ModelInfo:
 
     Attributes:
         id: what `load` and `--model` take.
-        task: "tts", "speech_continuation", "codec" or "clap".
+        task: "tts", "speech_continuation", "music_continuation", "codec" or "clap".
         title: for people.
         parameters: number of weights, or None when nobody counted.
         source: "bundled", "hub" (would be downloaded), "cached" (was downloaded) or "local".
         licence: of the weights.
         language: ISO 639-1 code.
+        tasks: all that the same weights can be loaded for, `task` first; a codec can be taken from every model.
     """
 
     id: str
@@ -47,6 +56,7 @@ class ModelInfo:
     source: str
     licence: str
     language: str
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -208,8 +218,15 @@ def _local(path: Path, model_id: str) -> Found:
     config = read_config(path)
     card = config.card
     title = card.title or path.stem
-    info = ModelInfo(model_id, config.task, title, card.parameters, "local", card.licence, card.language)
+    info = ModelInfo(
+        model_id, config.task, title, card.parameters, "local", card.licence, card.language, _tasks_of(config)
+    )
     return Found(info, config, path.parent)
+
+
+def _tasks_of(config: ModelConfig) -> tuple[str, ...]:
+    described = isinstance(config, ContinuationModelConfig) and config.clap is not None
+    return (config.task, "clap_to_music") if described else (config.task,)
 
 
 def _bundled(folder: Path) -> Found:
@@ -232,6 +249,7 @@ def _pocket_info(name: str, data: Mapping[str, Any]) -> ModelInfo:
         source="cached" if there else "hub",
         licence=facts["licence"],
         language=_LANGUAGE_CODES[entry["language"]],
+        tasks=("tts",),
     )
 
 
@@ -242,7 +260,11 @@ def expect_tts(found: Found) -> TTSModelConfig:
         InputError: the model is for another task.
     """
     if not isinstance(found.config, TTSModelConfig):
-        silent = {"codec": "is a codec and cannot speak", "clap": "compares sounds with captions and cannot speak"}
-        what = silent.get(found.info.task, "goes on from speech and reads no text")
+        what = {
+            "codec": "is a codec and cannot speak",
+            "clap": "compares sounds with captions and cannot speak",
+            "speech_continuation": "goes on from speech and reads no text",
+            "music_continuation": "makes music and cannot speak",
+        }.get(found.info.task, "cannot speak")
         raise InputError(f"'{found.info.id}' {what}; choose a model whose task is tts.")
     return found.config

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from calm_core.backbone import Backbone
+from calm_core.backbone import Backbone, guide
 from calm_core.codecs import build_codec
 from calm_core.conditioners import TEXT_CONDITIONERS, VoiceConditioner
 from calm_core.config import TTSModelConfig
@@ -20,11 +20,6 @@ from calm_core.heads.base import normal, uniform
 from calm_core.nn.packed import pack
 from calm_core.state import State
 from calm_core.types import Losses
-
-
-def guide(z: Tensor, z_null: Tensor, cfg: float | Tensor) -> Tensor:
-    """Latent guidance Z0 + a (Zc - Z0) of conditions [..., Z] (CALM section 4.6); a = 1 leaves z as it is."""
-    return z_null + cfg * (z - z_null)
 
 
 class CALM(nn.Module):

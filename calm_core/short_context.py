@@ -50,6 +50,13 @@ class ShortContext(nn.Module):
             for index, layer in enumerate(self.layers)
         }
 
+    def repeat(self, state: State, times: int) -> State:
+        """A copy of `state` in which each row stands `times` times in succession."""
+        return {
+            str(index): cast(Transformer, layer).repeat(state[str(index)], times)
+            for index, layer in enumerate(self.layers)
+        }
+
     def forward(self, x: Tensor, state: State | Sequence[State] | None = None) -> Tensor:
         """z_short [B, S, Z] of embedded clean inputs x [B, S, M]."""
         for index, layer in enumerate(self.layers):

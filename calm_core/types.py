@@ -68,9 +68,11 @@ class ContinuationParams:
         steps: evaluations of the sampler head for each frame; codes need one.
         text_temperature: divides the logits of the text; 0 takes the likeliest token.
         top_k: codes to choose from; None for all.
+        cfg: weight a of the guidance Z0 + a (Zc - Z0) by CLAP; 1 turns it off, as does a row without CLAP.
     """
 
     temperature: float = 0.8
     steps: int = 1
     text_temperature: float = 0.8
     top_k: int | None = None
+    cfg: float = 1.0

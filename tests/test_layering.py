@@ -21,7 +21,7 @@ LAYERS = (
     ("generate", "continuation"),
     ("scheduler", "catalogue", "clap"),
     ("tasks", "training"),
-    ("cli", "__main__"),
+    ("cli", "cli_output", "__main__"),
 )
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
 STRANGERS = ("codecs", "conditioners", "heads")  # never import each other

@@ -131,7 +131,7 @@ class MicrosoftClap(Clap):
         towers = load_into(lambda: Towers(tensors), tensors, FILE, device)
         assert isinstance(towers, Towers) and not any(buffer.is_meta for buffer in towers.buffers())
         count = sum(parameter.numel() for parameter in towers.parameters())
-        info = ModelInfo(str(folder), "clap", "Microsoft CLAP 2023", count, "local", "", "en")
+        info = ModelInfo(str(folder), "clap", "Microsoft CLAP 2023", count, "local", "", "en", ("clap",))
         return MicrosoftClap(info, towers, filters.float().to(device), tokenizer)
 
     def _texts(self, texts: list[str]) -> Tensor:

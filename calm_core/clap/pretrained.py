@@ -89,7 +89,7 @@ class PretrainedClap(Clap):
         model = model.eval().requires_grad_(False).to(device)
         count = sum(parameter.numel() for parameter in model.parameters())
         local = "local" if Path(name).exists() else "cached"
-        info = ModelInfo(source, "clap", Path(name).name, count, local, "", "en")
+        info = ModelInfo(source, "clap", Path(name).name, count, local, "", "en", ("clap",))
         return PretrainedClap(info, model, extractor, tokenizer)
 
     def _texts(self, texts: list[str]) -> Tensor:

@@ -17,7 +17,13 @@ from calm_core.config.codecs import (
     VAEConfig,
     WaveformConfig,
 )
-from calm_core.config.conditioners import AlignedTextConfig, PrefixTextConfig, TextConfig, VoiceConfig
+from calm_core.config.conditioners import (
+    AlignedTextConfig,
+    ClapPrefixConfig,
+    PrefixTextConfig,
+    TextConfig,
+    VoiceConfig,
+)
 from calm_core.config.language_model import (
     AnyHeadConfig,
     BackboneConfig,
@@ -45,6 +51,7 @@ __all__ = [
     "BackboneConfig",
     "ClapAudioConfig",
     "ClapModelConfig",
+    "ClapPrefixConfig",
     "ClapTextConfig",
     "CodecConfig",
     "CodecModelConfig",

@@ -49,6 +49,16 @@ class AlignedTextConfig(StrictModel):
 TextConfig = Annotated[PrefixTextConfig | AlignedTextConfig, Field(discriminator="kind")]
 
 
+class ClapPrefixConfig(StrictModel):
+    """The CLAP prefix: one embedding of a text or a sound before the first frame (CALM section 5.4)."""
+
+    # Of the embedding.
+    width: int = Field(ge=1)
+    # The CLAP model that descriptions and references go through: an id, a folder (also relative to the model's own) or
+    # an hf:// path.
+    model: str | None = None
+
+
 class VoiceConfig(StrictModel):
     """The voice prompt: encoder latents projected to the backbone's width."""
 

@@ -110,3 +110,5 @@ class ContinuationSamplingConfig(StrictModel):
     text_temperature: float = 0.8
     # Of discrete heads: codes to choose from; None for all.
     top_k: int | None = None
+    # Of models with CLAP: 2 for CALM's consistency head and 3 for its RQ-Transformer in the paper (Table 6).
+    cfg: float = 1.0

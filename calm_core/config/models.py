@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from calm_core.config.base import ModelCard, StrictModel
 from calm_core.config.clap import ClapModelConfig
 from calm_core.config.codecs import CodecConfig, LatentStatisticsConfig
-from calm_core.config.conditioners import TextConfig, VoiceConfig
+from calm_core.config.conditioners import ClapPrefixConfig, TextConfig, VoiceConfig
 from calm_core.config.language_model import (
     AnyHeadConfig,
     BackboneConfig,
@@ -48,18 +50,27 @@ class TTSModelConfig(StrictModel):
 
 
 class ContinuationModelConfig(StrictModel):
-    """A model that continues sound, over latents or over codes."""
+    """A model that continues sound, over latents or over codes; with `clap` it also makes music of descriptions."""
 
-    task: Literal["speech_continuation"]
+    task: Literal["speech_continuation", "music_continuation"]
     card: ModelCard = ModelCard()
     codec: CodecConfig
     backbone: BackboneConfig
     short_context: ShortContextConfig | None = None
     head: AnyHeadConfig
     text: TextStreamConfig | None = None
+    clap: ClapPrefixConfig | None = None
     sampling: ContinuationSamplingConfig = ContinuationSamplingConfig()
     codec_weights_path: str | None = None
     weights_path: str | None = None
+
+    @model_validator(mode="after")
+    def _told_what_its_task_has(self) -> Self:
+        if self.text is not None and self.task == "music_continuation":
+            raise ValueError("text is a stream of spoken words, which music_continuation does not have")
+        if self.clap is not None and self.task == "speech_continuation":
+            raise ValueError("clap is for music_continuation; speech_continuation is told nothing but its prompt")
+        return self
 
 
 ModelConfig = CodecModelConfig | TTSModelConfig | ContinuationModelConfig | ClapModelConfig

@@ -35,7 +35,7 @@ def parse_config(data: Any, source: str) -> ModelConfig:
             return PocketConfig.model_validate(data).to_model()
         if data.get("task") == "codec":
             return CodecModelConfig.model_validate(data)
-        if data.get("task") == "speech_continuation":
+        if data.get("task") in ("speech_continuation", "music_continuation"):
             return ContinuationModelConfig.model_validate(data)
         if data.get("task") == "clap":
             return ClapModelConfig.model_validate(data)

@@ -166,6 +166,11 @@ class Transformer(nn.Module):
             fresh[name][:, :, :, :used] = state[name][:, :, :, :used]
         return {**fresh, "offset": state["offset"].clone(), "base": state["base"].clone()}
 
+    def repeat(self, state: State, times: int) -> State:
+        """A copy of `state` in which each row stands `times` times in succession; the original stays as it is."""
+        rows = {name: state[name].repeat_interleave(times, dim=1) for name in ("k", "v")}
+        return {**rows, "offset": state["offset"].clone(), "base": state["base"].clone()}
+
     def forward(
         self,
         x: Tensor,

@@ -10,6 +10,7 @@ import torch
 from calm_core.audio_lm import AudioLM
 from calm_core.catalogue import Found, expect_tts
 from calm_core.codecs import Codec, build_codec
+from calm_core.conditioners import ClapEmbedder
 from calm_core.conditioners.text import PrefixText
 from calm_core.conditioners.tokenizer import load_tokenizer
 from calm_core.config import ClapModelConfig, CodecModelConfig, ContinuationModelConfig
@@ -67,18 +68,21 @@ def load_tts(
 
 
 def load_continuation(
-    found: Found, device: str = "cpu", progress: Progress | None = None, precision: str = "float32"
+    found: Found, task: str, device: str = "cpu", progress: Progress | None = None, precision: str = "float32"
 ) -> AudioLM:
-    """Load a model that continues sound; `precision` as for `calm_core.load`.
+    """Load a model that continues sound for one of its tasks; `precision` as for `calm_core.load`.
 
     Raises:
         InputError: the model is for another task; otherwise as for `load_tts`.
     """
     config = found.config
-    if not isinstance(config, ContinuationModelConfig):
-        raise InputError(
-            f"The task of '{found.info.id}' is {found.info.task}; choose a model whose task is speech_continuation."
-        )
+    if not isinstance(config, ContinuationModelConfig) or task not in found.info.tasks:
+        if task == "clap_to_music" and found.info.task == "music_continuation":
+            raise InputError(
+                f"'{found.info.id}' was trained without CLAP and reads no descriptions; choose a model whose tasks "
+                "include clap_to_music, or give this one music to go on from."
+            )
+        raise InputError(f"The task of '{found.info.id}' is {found.info.task}; choose a model whose task is {task}.")
     where = pick_device(device)
     path = fetch(config.weights_path or WEIGHTS_FILE, progress, found.base)
     tensors = to_ours(read_tensors(path))
@@ -93,6 +97,22 @@ def load_continuation(
         model.text.tokenizer = load_tokenizer(file, config.text.tokenizer, config.text.n_bins)
     _optimise(model, where, precision)
     return model
+
+
+def load_clap(found: Found, device: str = "cpu", progress: Progress | None = None) -> ClapEmbedder:
+    """Load the CLAP model that a music model was trained with.
+
+    Raises:
+        InputError: its configuration names none, or there is none.
+    """
+    import calm_core
+
+    config = found.config
+    if not isinstance(config, ContinuationModelConfig) or config.clap is None or config.clap.model is None:
+        raise InputError(f"The configuration of '{found.info.id}' names no CLAP model; set clap.model.")
+    beside = found.base / config.clap.model
+    address = str(beside) if beside.exists() else config.clap.model
+    return calm_core.load(address, "clap", device, progress)
 
 
 def load_codec(

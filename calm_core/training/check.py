@@ -23,6 +23,7 @@ from calm_core.training.recipes import (
     ContinuationRecipe,
     DistillationRecipe,
     TTSRecipe,
+    embeddings_path,
 )
 
 
@@ -101,6 +102,27 @@ def check_latents(folder: Path, split: str, width: int) -> None:
         )
 
 
+def check_embeddings(path: Path, width: int) -> None:
+    """Look for CLAP embeddings of the width that a model expects.
+
+    Raises:
+        InputError: There are none, they are damaged, or another CLAP model's.
+    """
+    if not path.is_file():
+        raise InputError(f"There are no CLAP embeddings {path}; embed the corpus with the recipe's CLAP model.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            first = next(iter(file.keys()), None)
+            found = width if first is None else file.get_slice(first).get_shape()[-1]
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(f"The CLAP embeddings {path} are damaged ({error}); embed the corpus again.") from None
+    if found != width:
+        raise InputError(
+            f"The CLAP embeddings {path} have {found} numbers and the recipe's model.clap.width is {width}; "
+            "name the width of the CLAP model that made them."
+        )
+
+
 def channels(codec: Codec) -> int:
     """Numbers in each frame of what a codec's corpus is encoded to: latents, or codes of a codec with codebooks."""
     return codec.levels if isinstance(codec, RVQCodec) else codec.encoder_dim
@@ -143,3 +165,5 @@ def check_language_model(recipe: TTSRecipe | DistillationRecipe | ContinuationRe
             check_latents(recipe.latents, split, channels(codec))
         else:
             check_corpus(recipe.corpus)
+        if isinstance(recipe, ContinuationRecipe) and recipe.model.clap is not None:
+            check_embeddings(embeddings_path(recipe, split), recipe.model.clap.width)

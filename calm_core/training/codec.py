@@ -35,7 +35,7 @@ START_VECTORS = 16
 Pass = tuple[Tensor, Tensor | None, dict[str, Tensor]]
 
 
-def _sound(codec: FrameCodec, latents: Tensor, pitch: Tensor | None) -> tuple[Tensor, Tensor | None]:
+def decoded(codec: FrameCodec, latents: Tensor, pitch: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """What a decoder makes of latents, and the log pitch that it would have taken by itself.
 
     The true pitch drives the pulses of speech: the sound then teaches the filters alone, the pitch has its own loss.
@@ -57,7 +57,7 @@ class _Variational(nn.Module):
         # Drawn for the whole batch, so that a row meets the same noise on any number of processes.
         noise = torch.randn(self.batch, *mean.shape[1:], generator=generator)[self.mine].to(mean.device)
         latents = mean + noise * torch.exp(0.5 * log_variance)  # the reparameterised posterior sample
-        made, log_pitch = _sound(self.codec, latents, pitch)
+        made, log_pitch = decoded(self.codec, latents, pitch)
         losses = {"kl": kl_to_standard_normal(mean, log_variance)}
         if self.semantic is not None:
             # The sample, not the mean: what lies below the posterior's noise is of no use to a model of latents.
@@ -75,7 +75,7 @@ class _Quantized(nn.Module):
     def forward(self, wave: Tensor, pitch: Tensor | None, generator: torch.Generator, features: Tensor | None) -> Pass:
         mean = self.codec.autoencoder.encode(wave[:, None])
         quantized = self.codec.quantizer(mean, generator, self.level_dropout)
-        made, log_pitch = _sound(frame_part(self.codec), quantized.latents, pitch)
+        made, log_pitch = decoded(frame_part(self.codec), quantized.latents, pitch)
         losses = {"commitment": quantized.commitment}
         if self.semantic is not None:
             losses["semantic"] = self.semantic(quantized.first, features)

@@ -14,7 +14,7 @@ from calm_core.training.data import Corpus
 from calm_core.training.latent_shards import latents_exist
 from calm_core.training.latents import encode_corpus, load_codec
 from calm_core.training.passages import PassageBatch, Passages, prepare_tokenizer
-from calm_core.training.recipes import ContinuationRecipe
+from calm_core.training.recipes import ContinuationRecipe, embeddings_path
 from calm_core.training.text_start import start_audio_lm
 from calm_core.training.trainer import LossTrainer
 from calm_core.types import Losses
@@ -30,8 +30,9 @@ class ContinuationLoss(nn.Module):
     def forward(self, batch: PassageBatch, generator: torch.Generator) -> Losses:
         """See `AudioLM.loss`."""
         return self.calm.loss(
-            batch.frames, batch.lengths, batch.text, batch.known, generator=generator, weights=self.weights
-        )
+            batch.frames, batch.lengths, batch.text, batch.known, clap=batch.clap, clap_known=batch.clap_known,
+            generator=generator, weights=self.weights,
+        )  # fmt: skip
 
 
 def parameter_groups(model: AudioLM, recipe: ContinuationRecipe) -> list[dict[str, Any]]:
@@ -81,6 +82,7 @@ class ContinuationTrainer(LossTrainer):
             Passages(
                 recipe.latents / f"{split}.safetensors", recipe.model.text, tokenizer, model.codec.frame_rate,
                 recipe.seconds, recipe.text_dropout, recipe.on_corrupt,
+                None if recipe.model.clap is None else embeddings_path(recipe, split), recipe.clap_dropout,
             )
             for split in ("train", "valid")
         )  # fmt: skip
@@ -106,7 +108,7 @@ class ContinuationTrainer(LossTrainer):
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
-        """The losses of the averaged model on held-out texts, with draws that never change."""
+        """The losses of the averaged model on the validation split, with draws that never change."""
         generator = torch.Generator().manual_seed(0)
         batch = self.valid.collate(list(range(min(32, len(self.valid.rows)))), generator).to(self.accelerator.device)
         losses = self.ema.average(batch, generator)

@@ -20,10 +20,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from calm_core.backbone import guide
 from calm_core.conditioners.aligned import AlignedText
 from calm_core.config import TTSModelConfig
 from calm_core.errors import InputError
-from calm_core.model import CALM, guide
+from calm_core.model import CALM
 from calm_core.training.latents import TTSBatch
 from calm_core.training.recipes import DistillationRecipe
 from calm_core.training.tts import CALMLoss, TTSTrainer, duration_error, open_tokenizer, tell, valid_steps

@@ -61,7 +61,7 @@ def usual_length(recipe: TTSRecipe | DistillationRecipe | ContinuationRecipe, fr
     if latents_exist(path):
         latents, rows = open_latents(path, getattr(recipe, "on_corrupt", "stop"))
         frames = [latents[row["id"]].shape[0] for row in rows[:: max(1, len(rows) // 256)]]
-        phones = [len(row["phones"]) for row in rows]
+        phones = [len(row.get("phones", ())) for row in rows]
     else:
         corpus = Corpus(recipe.corpus, "train")
         frames = [math.ceil(row.samples / corpus.sample_rate * frame_rate) for row in corpus.rows]
@@ -162,7 +162,10 @@ class ContinuationOutline(Outline):
             text = torch.zeros(self.rows, self.frames + model.delay, dtype=torch.long)
         weights = Weights(self.recipe.head_batch_multiplier, self.recipe.context_noise)
         lengths, known = torch.full((self.rows,), self.frames), torch.zeros(self.rows, dtype=torch.long)
-        return lambda: model.loss(frames, lengths, text, known, generator=torch.Generator(), weights=weights).total
+        clap = None if model.clap is None else torch.zeros(self.rows, model.clap.width)
+        return lambda: (
+            model.loss(frames, lengths, text, known, clap=clap, generator=torch.Generator(), weights=weights).total
+        )
 
 
 class CodecOutline(Outline):
@@ -173,19 +176,19 @@ class CodecOutline(Outline):
     def modules(self) -> dict[str, nn.Module]:
         """See `Outline`."""
         from calm_core.codecs.discriminators import Discriminators
-        from calm_core.training.codec import spectral_part
+        from calm_core.training.codec import frame_part
 
         codec: Any = build_without_storage(lambda: build_codec(self.recipe.model), "model")
-        spectral_part(codec).encoder.requires_grad_(not self.recipe.freeze_encoder)
+        frame_part(codec).encoder.requires_grad_(not self.recipe.freeze_encoder)
         size = self.recipe.discriminator_channels
         judges = build_without_storage(lambda: Discriminators(channels=size), "discriminator_channels")
         return {**dict(codec.named_children()), "discriminators": judges}
 
     def loss(self) -> Callable[[], Tensor]:
         """See `Outline`."""
-        from calm_core.training.codec import spectral_part
+        from calm_core.training.codec import decoded, frame_part
 
-        codec = spectral_part(build_codec(self.recipe.model))
+        codec = frame_part(build_codec(self.recipe.model))
         codec.encoder.requires_grad_(not self.recipe.freeze_encoder)
         samples = round(self.recipe.crop_seconds * codec.frame_rate) * codec.frame_size
         wave = torch.zeros(self.rows, 1, samples)
@@ -193,8 +196,9 @@ class CodecOutline(Outline):
 
         def loss() -> Tensor:
             mean, log_variance = codec.posterior(wave)
-            made, log_pitch = codec.decoder(mean, pitch=pitch)
-            return made.sum() + log_pitch.sum() + log_variance.sum()
+            made, log_pitch = decoded(codec, mean, pitch)
+            total = made.sum() + log_variance.sum()
+            return total if log_pitch is None else total + log_pitch.sum()
 
         return loss
 

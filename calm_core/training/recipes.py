@@ -172,12 +172,23 @@ class ContinuationRecipe(Strict):
     text_loss_weight: float = Field(1.0, ge=0)
     pad_weight: float = Field(0.5, gt=0)
     text_dropout: float = Field(0.3, ge=0, lt=1, description="share of the pieces that begin with hidden text")
+    clap_embeddings: Path | None = Field(
+        None, description="folder of clap-train.safetensors and clap-valid.safetensors; that of the latents when None"
+    )
+    clap_dropout: float = Field(
+        0.2, ge=0, lt=1, description="share of the pieces whose CLAP embedding is dropped (CALM, section 5.4)"
+    )
     text_lm: str | None = Field(None, description="folder or hf:// path of the text LM that the backbone starts from")
     backbone_learning_rate: float | None = Field(
         None, gt=0, description="of the backbone and the text, which start from a text LM; as all others when None"
     )
     on_corrupt: Literal["stop", "skip"] = Field("stop", description="as for `kind: tts`")
     start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
+
+
+def embeddings_path(recipe: ContinuationRecipe, split: str) -> Path:
+    """Where the CLAP embeddings of the rows of a split are: row id -> [W, E]."""
+    return (recipe.clap_embeddings or recipe.latents) / f"clap-{split}.safetensors"
 
 
 class ClapRecipe(Strict):

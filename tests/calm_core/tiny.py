@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import tokenizers
 import torch
 from tokenizers import decoders, models, pre_tokenizers
 
+from calm_core.audio import Audio
 from calm_core.audio_lm import AudioLM
 from calm_core.codecs import RVQCodec
 from calm_core.conditioners.text import PrefixText
@@ -120,16 +122,60 @@ def build_continuation(folder: Path, head: str = "lsd", short: bool = False) -> 
     from calm_core.conditioners.tokenizer import load_tokenizer
 
     write_tokenizer(folder / "tokenizer.json", 100)
-    config = parse_config(continuation(folder / "tokenizer.json", head, short), "tiny")
-    assert isinstance(config, ContinuationModelConfig)
-    torch.manual_seed(0)
-    model = AudioLM(config)
-    randomise(model)
-    if isinstance(model.codec, RVQCodec):
-        model.codec.quantizer.codebooks.normal_(generator=torch.Generator().manual_seed(0))
+    model = built_audio_lm(continuation(folder / "tokenizer.json", head, short))
     assert model.text is not None
     model.text.tokenizer = load_tokenizer(folder / "tokenizer.json", "tokenizers", 100)
     return model.eval().requires_grad_(False)
+
+
+WIDTH = 16  # of the CLAP embeddings of tiny models of music
+
+
+def music_codec() -> dict[str, Any]:
+    """32 kHz and 25 Hz, as in the paper."""
+    return {**codec(), "sample_rate": 32_000, "frame_rate": 25, "seanet": seanet(ratios=[5, 4, 4])}
+
+
+def music(head: str = "lsd", short: bool = False, clap: str | None = "clap") -> dict[str, Any]:
+    """A model that continues music; `clap` names its CLAP model."""
+    config = {k: v for k, v in continuation("", head, short).items() if k != "text"}
+    discrete = config["codec"]["kind"] == "rvq"
+    coded = {**config["codec"], "autoencoder": music_codec()} if discrete else music_codec()
+    prefix = None if clap is None else {"width": WIDTH, "model": clap}
+    return {**config, "task": "music_continuation", "codec": coded, "clap": prefix}
+
+
+def build_music(head: str = "lsd", short: bool = False, clap: str | None = "clap") -> AudioLM:
+    """A tiny model of music with random weights."""
+    return built_audio_lm(music(head, short, clap)).eval().requires_grad_(False)
+
+
+def built_audio_lm(config: dict[str, Any]) -> AudioLM:
+    parsed = parse_config(config, "tiny")
+    assert isinstance(parsed, ContinuationModelConfig)
+    torch.manual_seed(0)
+    model = AudioLM(parsed)
+    randomise(model)
+    if isinstance(model.codec, RVQCodec):
+        model.codec.quantizer.codebooks.normal_(generator=torch.Generator().manual_seed(0))
+    return model
+
+
+class Clap:
+    """A stand-in for a CLAP model: texts go by their letters, sounds by their mean pitch and level."""
+
+    width, sample_rate, seconds = WIDTH, 32_000, 10.0
+
+    def embed_text(self, texts: Sequence[str]) -> torch.Tensor:
+        return torch.cat([self._direction(sum(map(ord, text))) for text in texts])
+
+    def embed_audio(self, audio: Audio | Sequence[Audio]) -> torch.Tensor:
+        sounds = [audio] if isinstance(audio, Audio) else audio
+        return torch.cat([self._direction(int(1e4 * sound.samples.diff().abs().mean())) for sound in sounds])
+
+    def _direction(self, seed: int) -> torch.Tensor:
+        drawn = torch.randn(1, self.width, generator=torch.Generator().manual_seed(seed))
+        return torch.nn.functional.normalize(drawn, dim=-1)
 
 
 def delayed(codes: torch.Tensor, delays: tuple[int, ...], fill: int) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import mido
 
@@ -27,7 +28,7 @@ def _swung(start: float, swing: float) -> float:
 def _track(r: random.Random, piece: Piece, part: Part, channel: int) -> mido.MidiTrack:
     events: list[tuple[int, int, mido.Message]] = []
 
-    def add(tick: float, order: int, kind: str, **values: int) -> None:
+    def add(tick: float, order: int, kind: str, **values: Any) -> None:
         events.append((max(0, round(tick)), order, mido.Message(kind, channel=channel, **values)))
 
     if part.role != "drums":

@@ -196,3 +196,17 @@ def test_weights_that_are_missing_are_not_made_up(laion: Path, tmp_path: Path) -
         calm_core.load(str(tmp_path), task="clap")
     with pytest.raises(InputError, match="cannot be loaded"):  # offline, and not in the cache
         calm_core.load("hf://laion/larger_clap_music", task="clap")
+
+
+def test_a_model_of_music_finds_the_clap_beside_it_and_follows_its_captions(folder: Path) -> None:
+    from tests.calm_core import tiny
+
+    beside = folder.parent / "music"
+    beside.mkdir()
+    save_file(tiny.build_music().state_dict(), beside / "model.safetensors")
+    (beside / "config.yaml").write_text(yaml.safe_dump(tiny.music(clap=f"../{folder.name}")))
+    music = calm_core.load(str(beside), task="clap_to_music")
+    clap = calm_core.load(str(folder), task="clap")
+    torch.testing.assert_close(music.embedding("a low hum"), clap.embed_text(["a low hum"]))
+    low, same, hiss = (music.generate(said, 0.5, seed=1) for said in ("a low hum", "a low hum", "white noise"))
+    assert torch.equal(low.samples, same.samples) and not torch.equal(low.samples, hiss.samples)

@@ -14,10 +14,11 @@ from calm_core.training.synthesize import main_recipe
 FOLDER = Path(calm_core.__file__).parent / "configs" / "tiny"
 ORDER = ("codec", "codec_rvq", "continuation", "continuation_rq", "tts", "tts_student", "clap")
 ALONE = ("codec", "codec_rvq", "clap")  # what is packaged without a codec
+MUSIC = ("music", "music_rq")  # see test_music
 
 
 def test_every_tiny_recipe_is_in_the_chain() -> None:
-    assert sorted(path.stem for path in FOLDER.glob("*.yaml")) == sorted(("corpus", *ORDER))
+    assert sorted(path.stem for path in FOLDER.glob("*.yaml")) == sorted(("corpus", "corpus_music", *ORDER, *MUSIC))
 
 
 @pytest.mark.flite
