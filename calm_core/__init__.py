@@ -6,7 +6,7 @@
     audio = tts.generate("Hello there.", voice="slt", seed=1)
 
 `list_models` says what there is; `load` makes a `TextToSpeech`, a `SpeechContinuation`, a `MusicContinuation`, a
-`ClapToMusic` or an `AudioCodec`.
+`ClapToMusic`, an `AudioCodec` or a `Clap`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 if TYPE_CHECKING:
     from calm_core.audio import Audio, read_audio, write_audio
     from calm_core.catalogue import ModelInfo, list_models
+    from calm_core.clap import Clap
     from calm_core.errors import InputError
     from calm_core.hub import Progress
     from calm_core.tasks.clap_to_music import ClapToMusic
@@ -35,6 +36,7 @@ _HOMES = {
     "Audio": "calm_core.audio",
     "read_audio": "calm_core.audio",
     "write_audio": "calm_core.audio",
+    "Clap": "calm_core.clap",
     "ModelInfo": "calm_core.catalogue",
     "list_models": "calm_core.catalogue",
     "InputError": "calm_core.errors",
@@ -57,6 +59,7 @@ _HOMES = {
 __all__ = [
     "Audio",
     "AudioCodec",
+    "Clap",
     "ClapToMusic",
     "ContinuationParams",
     "ContinuationStream",
@@ -140,20 +143,31 @@ def load(
 ) -> AudioCodec: ...
 
 
+@overload
+def load(
+    model_id: str,
+    task: Literal["clap"],
+    device: str = "cpu",
+    progress: Progress | None = None,
+    precision: str = "float32",
+) -> Clap: ...
+
+
 def load(
     model_id: str,
     task: str = "tts",
     device: str = "cpu",
     progress: Progress | None = None,
     precision: str = "float32",
-) -> TextToSpeech | SpeechContinuation | MusicContinuation | ClapToMusic | AudioCodec:
+) -> TextToSpeech | SpeechContinuation | MusicContinuation | ClapToMusic | AudioCodec | Clap:
     """Load a model.
 
     Args:
         model_id: an identifier from `list_models`, a folder, a YAML file, or
-            hf://owner/repo/path[@revision]; pocket-tts files are read as they are.
+            hf://owner/repo/path[@revision]; pocket-tts files are read as they are. A CLAP can also be a repository
+            of the Hub that transformers reads, hf://owner/repo.
         task: "tts", "speech_continuation", "music_continuation", "clap_to_music" (the same weights as those that
-            continue music, where they were trained with CLAP) or "codec" (also out of a model of another task).
+            continue music, where they were trained with CLAP), "codec" (also out of a model of another task) or "clap".
         device: a torch device, such as "cpu" or "cuda".
         progress: called with (file name, bytes so far, bytes in all or None) during downloads.
         precision: "float32", exact: on the CPU, weights that fit into 16 bits without loss, as released ones do, are
@@ -171,6 +185,12 @@ def load(
     from calm_core.tasks.speech_continuation import SpeechContinuation
     from calm_core.tasks.tts import TextToSpeech
 
+    if task == "clap":
+        from calm_core.clap import load_clap
+
+        if precision != "float32":
+            raise InputError(f"CLAP computes in float32, not in {precision}; leave the precision out.")
+        return load_clap(model_id, device, progress)
     tasks = {
         "tts": TextToSpeech,
         "speech_continuation": SpeechContinuation,
@@ -179,5 +199,5 @@ def load(
         "codec": AudioCodec,
     }
     if task not in tasks:
-        raise InputError(f"There is no task '{task}'; choose one of {', '.join(tasks)}.")
+        raise InputError(f"There is no task '{task}'; choose one of {', '.join((*tasks, 'clap'))}.")
     return tasks[task].load(find(model_id, progress), device, progress, precision)

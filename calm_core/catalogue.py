@@ -15,6 +15,7 @@ import yaml
 
 from calm_core import hub
 from calm_core.config import (
+    ClapModelConfig,
     ContinuationModelConfig,
     ModelCard,
     ModelConfig,
@@ -39,7 +40,7 @@ class ModelInfo:
 
     Attributes:
         id: what `load` and `--model` take.
-        task: "tts", "speech_continuation", "music_continuation" or "codec".
+        task: "tts", "speech_continuation", "music_continuation", "codec" or "clap".
         title: for people.
         parameters: number of weights, or None when nobody counted.
         source: "bundled", "hub" (would be downloaded), "cached" (was downloaded) or "local".
@@ -187,13 +188,19 @@ def _unknown(model_id: str) -> str:
 
 
 def _on_hub(config: ModelConfig, address: str) -> ModelConfig:
-    """Make the relative weights path of a configuration from the Hub a Hub path as well."""
+    """Make the relative paths of a configuration from the Hub Hub paths as well."""
     head, at, revision = address.partition("@")
     folder = head.rsplit("/", 1)[0]
     changes: dict[str, Any] = {}
     weights = config.weights_path
     if weights is not None and not weights.startswith("hf://"):
         changes["weights_path"] = f"{folder}/{weights}{at}{revision}"
+    if isinstance(config, ClapModelConfig):
+        if weights is None:
+            changes["weights_path"] = f"{folder}/model.safetensors{at}{revision}"
+        if not config.text.tokenizer_path.startswith("hf://"):
+            path = f"{folder}/{config.text.tokenizer_path}{at}{revision}"
+            changes["text"] = config.text.model_copy(update={"tokenizer_path": path})
     return config.model_copy(update=changes)
 
 
@@ -255,6 +262,7 @@ def expect_tts(found: Found) -> TTSModelConfig:
     if not isinstance(found.config, TTSModelConfig):
         what = {
             "codec": "is a codec and cannot speak",
+            "clap": "compares sounds with captions and cannot speak",
             "speech_continuation": "goes on from speech and reads no text",
             "music_continuation": "makes music and cannot speak",
         }.get(found.info.task, "cannot speak")

@@ -158,6 +158,20 @@ def _split_codec(tensors: Tensors) -> Tensors:
     return renamed
 
 
+def pick_device(name: str) -> torch.device:
+    """A torch device by name.
+
+    Raises:
+        InputError: there is no such device on this machine.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"There is no device '{name}' on this machine; use 'cpu'.") from error
+    return device
+
+
 def load_into(
     build: Callable[[], nn.Module],
     tensors: Tensors,

@@ -19,7 +19,7 @@ LAYERS = (
     ("model", "audio_lm", "weights", "hub"),
     ("voices",),
     ("generate", "continuation"),
-    ("scheduler", "catalogue"),
+    ("scheduler", "catalogue", "clap"),
     ("tasks", "training"),
     ("cli", "cli_output", "__main__"),
 )
@@ -31,7 +31,8 @@ PUBLIC = {"calm_core", "calm_core.errors", "calm_core.text", "calm_core.audio"}
 TIMED = {"calm_core.backbone", "calm_core.config", "calm_core.heads", "calm_core.nn.packed"}
 TIMED |= {"calm_core.training.measure"}
 STATISTICIANS = ("board", "arena")  # the parts of the app that compute results of votes
-CORPUS = {"calm_core.training.speakers", "calm_core.training.synthesize"}
+CORPUS = {"calm_core.training.speakers", "calm_core.training.synthesize", "calm_core.training.data"}
+CORPUS |= {"calm_core.clap.retrieval"}  # what is a hit is one thing, in training and in the report
 
 
 def module_name(path: Path) -> str:

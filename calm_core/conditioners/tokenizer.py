@@ -21,13 +21,14 @@ class Tokenizer(Protocol):
 
 
 class SentencePieceTokenizer:
-    """A SentencePiece `.model` file."""
+    """A SentencePiece `.model` file; `unknown` is the id of what it cannot write."""
 
     def __init__(self, path: Path):
         import sentencepiece
 
         self._processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
         self.size = self._processor.vocab_size()
+        self.unknown: int | None = self._processor.unk_id()
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text."""
@@ -39,13 +40,16 @@ class SentencePieceTokenizer:
 
 
 class JsonTokenizer:
-    """A `tokenizer.json` file of the Hugging Face tokenizers library."""
+    """A `tokenizer.json` file of the Hugging Face tokenizers library; `unknown` as for SentencePiece, or None."""
 
     def __init__(self, path: Path):
         import tokenizers
 
         self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
         self.size = self._tokenizer.get_vocab_size()
+        self.unknown: int | None = next(
+            (number for mark in ("<unk>", "[UNK]") if (number := self._tokenizer.token_to_id(mark)) is not None), None
+        )
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text."""
@@ -56,7 +60,10 @@ class JsonTokenizer:
         return self._tokenizer.decode(tokens)
 
 
-def load_tokenizer(path: Path, kind: str, size: int) -> Tokenizer:
+LoadedTokenizer = SentencePieceTokenizer | JsonTokenizer
+
+
+def load_tokenizer(path: Path, kind: str, size: int) -> LoadedTokenizer:
     """Open a tokenizer file.
 
     Args:

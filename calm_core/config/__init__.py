@@ -4,7 +4,8 @@ Two kinds of file are read: our own (`models`) and those that the pocket-tts pac
 `PocketConfig.to_model` turns into ours.
 """
 
-from calm_core.config.base import StrictModel, describe
+from calm_core.config.base import ModelCard, StrictModel, describe
+from calm_core.config.clap import ClapAudioConfig, ClapModelConfig, ClapTextConfig
 from calm_core.config.codecs import (
     CodecConfig,
     CodecTransformerConfig,
@@ -34,7 +35,7 @@ from calm_core.config.language_model import (
     ShortContextConfig,
     TextStreamConfig,
 )
-from calm_core.config.models import CodecModelConfig, ContinuationModelConfig, ModelCard, ModelConfig, TTSModelConfig
+from calm_core.config.models import CodecModelConfig, ContinuationModelConfig, ModelConfig, TTSModelConfig
 from calm_core.config.pocket import (
     PocketBackboneConfig,
     PocketConfig,
@@ -48,7 +49,10 @@ __all__ = [
     "AlignedTextConfig",
     "AnyHeadConfig",
     "BackboneConfig",
+    "ClapAudioConfig",
+    "ClapModelConfig",
     "ClapPrefixConfig",
+    "ClapTextConfig",
     "CodecConfig",
     "CodecModelConfig",
     "CodecTransformerConfig",

@@ -11,6 +11,15 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ModelCard(StrictModel):
+    """What the list of models shows."""
+
+    title: str = ""
+    language: str = "en"
+    licence: str = ""
+    parameters: int | None = None
+
+
 def describe(error: ValidationError) -> str:
     """The first fault of a validation in words, with the path of its key."""
     first = error.errors()[0]

@@ -6,7 +6,8 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from calm_core.config.base import StrictModel
+from calm_core.config.base import ModelCard, StrictModel
+from calm_core.config.clap import ClapModelConfig
 from calm_core.config.codecs import CodecConfig, LatentStatisticsConfig
 from calm_core.config.conditioners import ClapPrefixConfig, TextConfig, VoiceConfig
 from calm_core.config.language_model import (
@@ -18,15 +19,6 @@ from calm_core.config.language_model import (
     ShortContextConfig,
     TextStreamConfig,
 )
-
-
-class ModelCard(StrictModel):
-    """What the list of models shows."""
-
-    title: str = ""
-    language: str = "en"
-    licence: str = ""
-    parameters: int | None = None
 
 
 class CodecModelConfig(StrictModel):
@@ -81,4 +73,4 @@ class ContinuationModelConfig(StrictModel):
         return self
 
 
-ModelConfig = CodecModelConfig | TTSModelConfig | ContinuationModelConfig
+ModelConfig = CodecModelConfig | TTSModelConfig | ContinuationModelConfig | ClapModelConfig

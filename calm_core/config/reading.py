@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from calm_core.config.base import describe
+from calm_core.config.clap import ClapModelConfig
 from calm_core.config.models import CodecModelConfig, ContinuationModelConfig, ModelConfig, TTSModelConfig
 from calm_core.config.pocket import PocketConfig
 from calm_core.errors import InputError
@@ -36,6 +37,8 @@ def parse_config(data: Any, source: str) -> ModelConfig:
             return CodecModelConfig.model_validate(data)
         if data.get("task") in ("speech_continuation", "music_continuation"):
             return ContinuationModelConfig.model_validate(data)
+        if data.get("task") == "clap":
+            return ClapModelConfig.model_validate(data)
         return TTSModelConfig.model_validate(data)
     except ValidationError as error:
         raise InputError(f"{source}: {describe(error)}") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
 
@@ -14,12 +13,12 @@ from calm_core.codecs import Codec, build_codec
 from calm_core.conditioners import ClapEmbedder
 from calm_core.conditioners.text import PrefixText
 from calm_core.conditioners.tokenizer import load_tokenizer
-from calm_core.config import CodecModelConfig, ContinuationModelConfig
+from calm_core.config import ClapModelConfig, CodecModelConfig, ContinuationModelConfig
 from calm_core.errors import InputError
 from calm_core.hub import Progress, fetch, fetch_weights
 from calm_core.model import CALM
 from calm_core.nn.packed import available, own_memory
-from calm_core.weights import Tensors, load_into, read_tensors, to_ours
+from calm_core.weights import Tensors, load_into, pick_device, read_tensors, to_ours
 
 WEIGHTS_FILE = "model.safetensors"
 
@@ -31,20 +30,6 @@ class LoadedTTS:
     model: CALM
     cloning: bool
     notice: str
-
-
-def pick_device(name: str) -> torch.device:
-    """A torch device by name.
-
-    Raises:
-        InputError: there is no such device on this machine.
-    """
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"There is no device '{name}' on this machine; use 'cpu'.") from error
-    return device
 
 
 def load_tts(
@@ -127,7 +112,7 @@ def load_clap(found: Found, device: str = "cpu", progress: Progress | None = Non
         raise InputError(f"The configuration of '{found.info.id}' names no CLAP model; set clap.model.")
     beside = found.base / config.clap.model
     address = str(beside) if beside.exists() else config.clap.model
-    return cast(ClapEmbedder, calm_core.load(address, "clap", device, progress))  # type: ignore[call-overload]
+    return calm_core.load(address, "clap", device, progress)
 
 
 def load_codec(
@@ -139,6 +124,8 @@ def load_codec(
         InputError: as for `load_tts`.
     """
     config = found.config
+    if isinstance(config, ClapModelConfig):
+        raise InputError(f"'{found.info.id}' is a CLAP and has no codec; choose a model whose task is codec.")
     where = pick_device(device)
     weights = config.weights_path or WEIGHTS_FILE
     if isinstance(config, CodecModelConfig):

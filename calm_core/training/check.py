@@ -10,12 +10,15 @@ from safetensors import safe_open
 from torch import nn
 
 from calm_core.audio_lm import AudioLM
+from calm_core.clap.model import ClapModel
 from calm_core.codecs import Codec, RVQCodec, build_codec
 from calm_core.config import ContinuationModelConfig, TTSModelConfig
 from calm_core.errors import InputError
 from calm_core.model import CALM
 from calm_core.training.latent_shards import index_path, latents_exist, read_index
 from calm_core.training.recipes import (
+    AnyRecipe,
+    ClapRecipe,
     CodecRecipe,
     ContinuationRecipe,
     DistillationRecipe,
@@ -125,7 +128,7 @@ def channels(codec: Codec) -> int:
     return codec.levels if isinstance(codec, RVQCodec) else codec.encoder_dim
 
 
-def check(recipe: CodecRecipe | TTSRecipe | DistillationRecipe | ContinuationRecipe) -> None:
+def check(recipe: AnyRecipe) -> None:
     """Find missing files and impossible shapes.
 
     Raises:
@@ -136,6 +139,10 @@ def check(recipe: CodecRecipe | TTSRecipe | DistillationRecipe | ContinuationRec
         check_corpus(recipe.corpus)
         if recipe.schedule.accumulate > 1:
             raise InputError("A codec takes its batch in one piece; leave schedule.accumulate at 1.")
+    elif isinstance(recipe, ClapRecipe):
+        build_without_storage(lambda: ClapModel(recipe.model), "model")
+        if not all(index_path(recipe.mels / f"mels-{split}.safetensors").exists() for split in ("train", "valid")):
+            check_corpus(recipe.corpus)
     else:
         check_language_model(recipe)
     for key in ("start_from", "teacher"):

@@ -66,6 +66,10 @@ class Corpus:
         samples = self._shards[row.shard][row.start : row.start + row.samples]
         return torch.from_numpy(samples.astype(np.float32) / 32768.0)
 
+    def release(self) -> None:
+        """Forget decoded shards; for whoever goes through a large corpus once, shard by shard."""
+        self._shards.clear()
+
     def crops(
         self, count: int, length: int, grid: int, generator: torch.Generator
     ) -> tuple[Tensor, list[tuple[Row, int]]]:

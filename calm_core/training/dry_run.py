@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from calm_core.audio_lm import AudioLM, Weights
+from calm_core.clap.model import ClapModel
 from calm_core.codecs import Codec, build_codec
 from calm_core.errors import InputError
 from calm_core.model import CALM
@@ -19,7 +20,14 @@ from calm_core.training.cost import matrix_peak, trace
 from calm_core.training.data import Corpus
 from calm_core.training.latent_shards import latents_exist, open_latents
 from calm_core.training.latents import TTSBatch
-from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, TTSRecipe, read_recipe
+from calm_core.training.recipes import (
+    ClapRecipe,
+    CodecRecipe,
+    ContinuationRecipe,
+    DistillationRecipe,
+    TTSRecipe,
+    read_recipe,
+)
 from calm_core.training.schedule import count_shares
 
 # Shares of the matrix peak that a step reaches. On a CPU: measured with `python -m evaluation.benchmarks train` (small
@@ -195,7 +203,26 @@ class CodecOutline(Outline):
         return loss
 
 
+class ClapOutline(Outline):
+    """Sounds and captions in one space."""
+
+    recipe: ClapRecipe
+
+    def modules(self) -> dict[str, nn.Module]:
+        """See `Outline`."""
+        return dict(build_without_storage(lambda: ClapModel(self.recipe.model), "model").named_children())
+
+    def loss(self) -> Callable[[], Tensor]:
+        """See `Outline`; captions of 24 tokens."""
+        model = ClapModel(self.recipe.model)
+        frames = model.audio.window_frames
+        mel, lengths = torch.zeros(self.rows, frames, self.recipe.model.audio.mels), torch.full((self.rows,), frames)
+        tokens, same = torch.zeros(self.rows, 24, dtype=torch.long), torch.eye(self.rows, dtype=torch.bool)
+        return lambda: model.loss(mel, lengths, tokens, same)
+
+
 OUTLINES: dict[str, type[Outline]] = {
+    "clap": ClapOutline,
     "tts": TTSOutline,
     "codec": CodecOutline,
     "continuation": ContinuationOutline,

@@ -1,5 +1,7 @@
 """Make latents of recordings once: `calm encode RECIPE.yaml` writes the shards that training reads.
 
+`kind: encode_clap` writes the CLAP embeddings of a corpus instead (`clap_embeddings`).
+
 A run that was killed goes on where it was: finished shards stay, and records that are in them are read over.
 """
 
@@ -7,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, TypeAdapter, ValidationError
@@ -16,6 +18,7 @@ from calm_core.codecs import Codec, RVQCodec, build_codec
 from calm_core.config import CodecConfig, SpectralConfig, describe
 from calm_core.errors import InputError
 from calm_core.training.check import build_without_storage, channels, check_weights
+from calm_core.training.clap_embeddings import ClapEncodeRecipe, encode_clap
 from calm_core.training.faults import Faults
 from calm_core.training.latent_shards import ShardWriter, index_path, open_latents, write_index
 from calm_core.training.recipes import Strict, read_values
@@ -41,14 +44,17 @@ class EncodeRecipe(Strict):
     on_corrupt: Literal["stop", "skip"] = "stop"
 
 
-def read_encode_recipe(path: Path, overrides: list[str]) -> EncodeRecipe:
+AnyEncodeRecipe = Annotated[EncodeRecipe | ClapEncodeRecipe, Field(discriminator="kind")]
+
+
+def read_encode_recipe(path: Path, overrides: list[str]) -> EncodeRecipe | ClapEncodeRecipe:
     """Read the recipe; for overrides see `recipes.read_values`.
 
     Raises:
         InputError: The file is missing or a key or value is wrong; the message names it.
     """
     try:
-        return TypeAdapter(EncodeRecipe).validate_python(read_values(path, overrides))
+        return TypeAdapter(AnyEncodeRecipe).validate_python(read_values(path, overrides))
     except ValidationError as error:
         raise InputError(f"The recipe {path}: {describe(error)}") from None
 
@@ -97,8 +103,8 @@ def encode_batch(codec: Codec, batch: list[Record], device: torch.device) -> lis
     return [rows[: -(-len(record.samples) // codec.frame_size)] for rows, record in zip(latents, batch, strict=True)]
 
 
-def encode(recipe: EncodeRecipe, state: Any) -> dict[str, Any]:
-    """Encode what the recipe names; several processes share the work.
+def encode(recipe: EncodeRecipe | ClapEncodeRecipe, state: Any) -> dict[str, Any]:
+    """Encode what the recipe names; several processes share the work. For CLAP see `clap_embeddings.encode_clap`.
 
     Args:
         recipe: What, with which codec, where to.
@@ -112,6 +118,8 @@ def encode(recipe: EncodeRecipe, state: Any) -> dict[str, Any]:
     """
     from accelerate.utils import gather_object
 
+    if isinstance(recipe, ClapEncodeRecipe):
+        return encode_clap(recipe, state)
     target = recipe.latents / f"{recipe.split}.safetensors"
     if index_path(target).exists():
         raise InputError(f"{index_path(target)} is there already; name another folder or split, or delete it.")
@@ -166,5 +174,8 @@ def encode(recipe: EncodeRecipe, state: Any) -> dict[str, Any]:
 def encode_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
     """`calm encode RECIPE.yaml [key=value ...]`."""
     from accelerate import PartialState
+    from accelerate.utils import parse_flag_from_env
 
-    return encode(read_encode_recipe(path, overrides), PartialState())
+    # Unlike `Accelerator`, the bare state does not look at what says that the processes are to share a CPU.
+    state = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
+    return encode(read_encode_recipe(path, overrides), state)

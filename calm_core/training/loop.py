@@ -26,6 +26,7 @@ from calm_core.training.trainer import Trainer
 
 # The trainer of every kind of recipe, imported when it is used.
 TRAINERS = {
+    "clap": "calm_core.training.clap:ClapTrainer",
     "codec": "calm_core.training.codec:CodecTrainer",
     "continuation": "calm_core.training.continuation:ContinuationTrainer",
     "distillation": "calm_core.training.distill:DistillationTrainer",

@@ -3,16 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-
-def mel_filters(n_fft: int, mels: int, sample_rate: int) -> Tensor:
-    """Triangular filters `[bins, mels]` on the HTK mel scale, each summing to one."""
-    hz = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
-    top = 2595 * torch.log10(torch.tensor(1 + sample_rate / 1400, dtype=torch.float64))
-    edges = 700 * (10 ** (torch.linspace(0, 1, mels + 2, dtype=torch.float64) * top / 2595) - 1)
-    rising = (hz[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - hz[:, None]) / (edges[2:] - edges[1:-1])
-    filters = torch.minimum(rising, falling).clamp(min=0)
-    return (filters / filters.sum(0).clamp(min=1e-3)).float()
+from calm_core.nn.mel import mel_filters
 
 
 class MultiScaleMel(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import yaml
@@ -19,7 +19,15 @@ from calm_core.config import (
 )
 from calm_core.errors import InputError
 from calm_core.training.checkpoint import write_tensors
-from calm_core.training.recipes import CodecRecipe, ContinuationRecipe, DistillationRecipe, TTSRecipe, read_recipe
+from calm_core.training.recipes import (
+    AnyRecipe,
+    ClapRecipe,
+    CodecRecipe,
+    ContinuationRecipe,
+    DistillationRecipe,
+    TTSRecipe,
+    read_recipe,
+)
 from calm_core.training.statistics import read_statistics
 from calm_core.weights import Tensors, read_tensors, to_int8
 
@@ -31,7 +39,7 @@ MAX_BYTES = 10_000_000  # a bundled file stays below this, so that a clone stays
 
 
 def package(
-    recipe: CodecRecipe | LMRecipe, target: Path, title: str, licence: str, codec_id: str | None = None,
+    recipe: CodecRecipe | ClapRecipe | LMRecipe, target: Path, title: str, licence: str, codec_id: str | None = None,
     sampling: SamplingConfig | ContinuationSamplingConfig | None = None, weights: Literal["fp16", "int8"] = "fp16",
     statistics: Path | None = None,
 ) -> int:  # fmt: skip
@@ -66,10 +74,15 @@ def package(
         )
     card = {"title": title, "language": "en", "licence": licence, "parameters": parameters}
     target.mkdir(parents=True, exist_ok=True)
+    config: dict[str, Any]
     if isinstance(recipe, CodecRecipe):
-        config: dict[str, object] = {"task": "codec", "card": card, "codec": recipe.model.model_dump(mode="json")}
+        config = {"task": "codec", "card": card, "codec": recipe.model.model_dump(mode="json")}
         if statistics is not None:
             config["latent_statistics"] = read_statistics(statistics).model_dump(mode="json")
+    elif isinstance(recipe, ClapRecipe):
+        model = recipe.model.model_dump(mode="json", exclude={"task", "card", "weights_path"})
+        config = {"task": "clap", "card": card, **model}
+        config["text"]["tokenizer_path"] = _carry(Path(recipe.model.text.tokenizer_path), target)
     else:
         left_out = {"task", "card", "sampling", "weights_path", "weights_path_without_voice_cloning"}
         config = {"task": recipe.model.task, "card": card, **recipe.model.model_dump(mode="json", exclude=left_out)}
@@ -77,9 +90,7 @@ def package(
         config["codec_weights_path"] = f"../{codec_id}/model.safetensors"
         text = recipe.model.text
         if isinstance(text, TextStreamConfig | PrefixTextConfig):
-            tokenizer = Path(text.tokenizer_path)
-            shutil.copyfile(tokenizer, target / f"tokenizer{tokenizer.suffix}")
-            carried = text.model_copy(update={"tokenizer_path": f"tokenizer{tokenizer.suffix}"})
+            carried = text.model_copy(update={"tokenizer_path": _carry(Path(text.tokenizer_path), target)})
             config["text"] = carried.model_dump(mode="json")
     write_tensors(target / "model.safetensors", stored)
     (target / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
@@ -97,14 +108,15 @@ def package_recipe(
             or statistics are given for a language model.
     """
     recipe = read_recipe(path, overrides)
-    if isinstance(recipe, CodecRecipe):
+    if isinstance(recipe, CodecRecipe | ClapRecipe):
         if codec_id is not None:
-            raise InputError(f"{path} is the recipe of a codec; leave --codec out.")
+            what = "a codec" if isinstance(recipe, CodecRecipe) else "a CLAP, which has no codec"
+            raise InputError(f"{path} is the recipe of {what}; leave --codec out.")
     elif codec_id is None:
         raise InputError(f"The model of {path} works on a codec's latents; name the packaged codec with --codec.")
     elif not (target.parent / codec_id / "model.safetensors").is_file():
         raise InputError(f"There is no packaged codec {codec_id} beside {target}; package it there first.")
-    elif statistics is not None:
+    if statistics is not None and not isinstance(recipe, CodecRecipe):
         raise InputError(f"Statistics belong to a codec, and {path} is not the recipe of one; leave --statistics out.")
     parameters = package(recipe, target, title, licence, codec_id, weights=weights, statistics=statistics)
     size = (target / "model.safetensors").stat().st_size
@@ -128,9 +140,16 @@ def add_statistics(config: Path, statistics: Path) -> None:
     config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
-def _belongs(key: str, recipe: CodecRecipe | LMRecipe) -> bool:
+def _carry(tokenizer: Path, target: Path) -> str:
+    """Copy a tokenizer into a model's folder; returns its name there."""
+    name = f"tokenizer{tokenizer.suffix}"
+    shutil.copyfile(tokenizer, target / name)
+    return name
+
+
+def _belongs(key: str, recipe: AnyRecipe) -> bool:
     """Whether a tensor is part of the bundled file: no codec inside a language model's, no loss weights."""
-    return isinstance(recipe, CodecRecipe) or not key.startswith(("codec.", "head.weight."))
+    return isinstance(recipe, CodecRecipe | ClapRecipe) or not key.startswith(("codec.", "head.weight."))
 
 
 def _rounded(tensors: Tensors, weights: str) -> Tensors:

@@ -22,6 +22,7 @@ from calm_core.training.data import Corpus
 from calm_core.training.faults import OnCorrupt
 from calm_core.training.latent_shards import open_latents
 from calm_core.training.statistics import exact_statistics
+from calm_core.training.tokenizers import train_tokenizer
 from calm_core.weights import read_tensors
 
 # A share of the pieces begins where its passage begins, so that the model also learns to start from nothing.
@@ -180,18 +181,6 @@ def prepare_tokenizer(corpus: Path, config: TextStreamConfig) -> Tokenizer:
     """
     path = Path(config.tokenizer_path)
     if not path.exists():
-        import sentencepiece
-
-        words = [word for row in Corpus(corpus, "train").rows for word, _, _ in row.words]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "wb") as file:
-            try:
-                sentencepiece.SentencePieceTrainer.train(
-                    sentence_iterator=iter(words), model_writer=file, model_type="bpe", vocab_size=config.n_bins,
-                    character_coverage=1.0, minloglevel=2,
-                )  # fmt: skip
-            except RuntimeError as error:
-                path.unlink()
-                reason = str(error).splitlines()[-1].strip()
-                raise InputError(f"No tokenizer of {config.n_bins} pieces can be made of {corpus}: {reason}") from None
+        words = (word for row in Corpus(corpus, "train").rows for word, _, _ in row.words)
+        train_tokenizer(words, path, config.n_bins, corpus)
     return load_tokenizer(path, config.tokenizer, config.n_bins)

@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
 
 from calm_core.config import (
+    ClapModelConfig,
     ContinuationModelConfig,
     RVQConfig,
     SpectralConfig,
@@ -186,11 +187,33 @@ class ContinuationRecipe(Strict):
 
 
 def embeddings_path(recipe: ContinuationRecipe, split: str) -> Path:
-    """Where the CLAP embeddings of the rows of a split are: row id -> [W, E]."""
-    return (recipe.clap_embeddings or recipe.latents) / f"clap-{split}.safetensors"
+    """Where the CLAP embeddings of the rows of a split are; see `embeddings_file`."""
+    return embeddings_file(recipe.clap_embeddings or recipe.latents, split)
 
 
-Recipe = Annotated[CodecRecipe | TTSRecipe | DistillationRecipe | ContinuationRecipe, Field(discriminator="kind")]
+def embeddings_file(folder: Path, split: str) -> Path:
+    """The file of a split's CLAP embeddings: row id -> [W, E]."""
+    return folder / f"clap-{split}.safetensors"
+
+
+class ClapRecipe(Strict):
+    """`kind: clap`: sounds and captions into one space."""
+
+    kind: Literal["clap"]
+    folder: Path
+    corpus: Path
+    mels: Path = Field(description="folder of log-mel bands; made from the corpus if absent")
+    model: ClapModelConfig
+    schedule: Schedule
+    gain_db: float = Field(6.0, ge=0, description="sounds are made louder or softer by at most this")
+    masked_bands: int = Field(8, ge=0, description="widest stripe of bands that is hidden (SpecAugment); 0 for none")
+    masked_seconds: float = Field(1.0, ge=0, description="longest stretch of time that is hidden; 0 for none")
+    on_corrupt: Literal["stop", "skip"] = Field("stop", description="what a damaged shard of bands leads to")
+    start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
+
+
+AnyRecipe = CodecRecipe | TTSRecipe | DistillationRecipe | ContinuationRecipe | ClapRecipe
+Recipe = Annotated[AnyRecipe, Field(discriminator="kind")]
 
 
 def read_values(path: Path, overrides: list[str]) -> dict[str, Any]:
@@ -219,7 +242,7 @@ def read_values(path: Path, overrides: list[str]) -> dict[str, Any]:
     return values
 
 
-def read_recipe(path: Path, overrides: list[str]) -> CodecRecipe | TTSRecipe | DistillationRecipe | ContinuationRecipe:
+def read_recipe(path: Path, overrides: list[str]) -> AnyRecipe:
     """Read a training recipe; for overrides see `read_values`.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation.bundled import continuation_command
+from evaluation.bundled import clap_command, continuation_command
 from evaluation.bundled.engine import Variant, variants
 from evaluation.bundled.sentences import read_sentences
 from evaluation.errors import InputError
@@ -69,7 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )
         report.set_defaults(run=run)
     continuation_command.add_reports(reports)
-    for added in ("continuation", "diversity"):
+    clap_command.add_report(reports)
+    for added in ("continuation", "diversity", "clap"):
         reports.choices[added].set_defaults(run=_measured)
 
 

@@ -217,6 +217,30 @@ class Reconstruction:
         )
 
 
+class CaptionSpace:
+    """A CLAP: sounds and captions as vectors of length 1."""
+
+    def __init__(self, model: str, device: str = "cpu") -> None:
+        import calm_core
+
+        with _user_errors():
+            self._task = calm_core.load(model, task="clap", device=device)
+
+    def hear(self, item: str, audio: Any) -> np.ndarray:
+        """The embedding `[E]` of an `Audio`; `item` names it in errors."""
+        try:
+            with _user_errors():
+                return self._task.embed_audio(audio)[0].numpy()
+        except InputError as error:
+            raise InputError(f"{item}: {error}") from error
+
+    def read(self, captions: Sequence[str]) -> np.ndarray:
+        """The embeddings `[N, E]` of captions."""
+        with _user_errors():
+            parts = [self._task.embed_text(captions[at : at + 64]).numpy() for at in range(0, len(captions), 64)]
+        return np.concatenate(parts)
+
+
 def progress(label: str, items: Sequence[Any]) -> Iterator[Any]:
     """Go through items, counting on stderr."""
     for number, item in enumerate(items, start=1):

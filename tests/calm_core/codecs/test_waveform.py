@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from calm_core.codecs import build_codec
+from calm_core.codecs import RVQCodec, build_codec
 from calm_core.codecs.waveform import WaveformCodec, sine_window
 from calm_core.config import RVQConfig, WaveformConfig
 
@@ -93,6 +93,7 @@ def test_it_learns_the_wave_of_a_low_note() -> None:
 
 def test_codebooks_fit_around_it() -> None:
     codec = build_codec(RVQConfig(kind="rvq", autoencoder=TINY, levels=3, codebook_size=4))
+    assert isinstance(codec, RVQCodec)
     with torch.inference_mode():
         codes = codec.codes(waves(1, 3))
         assert codes.shape == (1, 3, 3) and codec.decode(codec.dequantize(codes)).shape == (1, 1, 3 * FRAME)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 import calm_core
 from calm_core.audio import Audio
 from calm_core.codecs import RVQCodec, build_codec
-from calm_core.config import parse_config
+from calm_core.config import CodecModelConfig, parse_config
 from calm_core.errors import InputError
 from calm_core.training.loop import train_recipe
 from calm_core.training.package import package
@@ -59,7 +59,9 @@ def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
     sf.write(folder / "corpus" / "none.flac", np.zeros(1), 24_000)
     torch.manual_seed(0)
-    built = build_codec(parse_config({"task": "codec", "codec": codec}, "codec").codec)
+    config = parse_config({"task": "codec", "codec": codec}, "codec")
+    assert isinstance(config, CodecModelConfig)
+    built = build_codec(config.codec)
     if isinstance(built, RVQCodec):
         built.quantizer.codebooks.normal_(generator=generator)
     save_file(built.state_dict(), folder / "codec.safetensors")

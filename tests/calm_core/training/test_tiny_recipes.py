@@ -12,7 +12,8 @@ from calm_core.training.loop import train_recipe
 from calm_core.training.synthesize import main_recipe
 
 FOLDER = Path(calm_core.__file__).parent / "configs" / "tiny"
-ORDER = ("codec", "codec_rvq", "continuation", "continuation_rq", "tts", "tts_student")
+ORDER = ("codec", "codec_rvq", "continuation", "continuation_rq", "tts", "tts_student", "clap")
+ALONE = ("codec", "codec_rvq", "clap")  # what is packaged without a codec
 MUSIC = ("music", "music_rq")  # see test_music
 
 
@@ -39,11 +40,11 @@ def test_the_chain_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     for name in ORDER:
         arguments = ["package", str(FOLDER / f"{name}.yaml"), "--out", f"models/{name}", "--title", "Tiny"]
         codec = {"continuation_rq": "codec_rvq"}.get(name, "codec")
-        where = [] if name.startswith("codec") else ["--codec", codec]
+        where = [] if name in ALONE else ["--codec", codec]
         assert main([*arguments, "--licence", "MIT", "--weights", "int8", *where]) == 0
         made = json.loads(capsys.readouterr().out)
         assert made["bytes"] == (tmp_path / "models" / name / "model.safetensors").stat().st_size < 10_000_000
-        if name.startswith("codec"):
+        if name in ALONE:
             assert main([*arguments, "--licence", "MIT", "--codec", "codec"]) == 2
             assert "leave --codec out" in capsys.readouterr().err
         else:
@@ -57,3 +58,5 @@ def test_the_chain_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     for name in ("tts", "tts_student"):
         said = calm_core.load(str(tmp_path / "models" / name), task="tts").generate("Hello.", voice=prompt, seed=0)
         assert said.samples.isfinite().all() and said.seconds > 0.2
+    clap = calm_core.load(str(tmp_path / "models" / "clap"), task="clap")
+    assert (clap.embed_text(["Hello."]) @ clap.embed_audio(prompt).T).abs().item() <= 1.0
