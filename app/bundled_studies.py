@@ -2,7 +2,8 @@
 
 Each study lies in a folder with its `study.yaml`; every prompt is read by flite (the source voices), and made by each
 system after its name: `codec`, `model-TEMPERATURE` (the text, spoken by the speech model) or
-`FAMILY-continuation-TEMPERATURE` (the model FAMILY-continuation-en goes on from the beginning of flite's reading).
+`FAMILY-continuation-TEMPERATURE` (the model FAMILY-continuation-en goes on from the beginning of flite's reading; a
+retrained one puts `-v2` before the temperature, so that votes for the first keep their meaning).
 Needs Debian's flite.
 """
 
@@ -31,7 +32,7 @@ from app.studies.schema import Prompt, Study, read_study
 
 FOLDER = ASSETS / "studies"
 SOURCE, CODEC, MODEL = "source", "codec", "model-"
-CONTINUATION = re.compile(r"(?P<family>[a-z]+-continuation)-(?P<temperature>[\d.]+)")
+CONTINUATION = re.compile(r"(?P<family>[a-z]+-continuation)(-v\d+)?-(?P<temperature>[\d.]+)")
 CLIP_SECONDS = 15.0  # of continuations, prompt included
 _PEAK = 0.97
 _OPUS_LEVEL = 0.8  # some 60 kbit/s at 24 kHz: nothing of the voice is lost, and nobody judges the sound

@@ -22,8 +22,8 @@ def test_there_is_one_study_of_each_kind_and_one_of_continuations() -> None:
     assert sorted(read_study(folder).kind for folder in SPOKEN) == ["mos", "mushra", "pairwise"]
     study = read_study(STUDIES / "meaningfulness")
     assert study.kind == "pairwise" and [one.name for one in study.judged()] == ["meaningfulness"]
-    systems = ["source", *(f"{family}-continuation-{at}" for family in ("calm", "rq") for at in ("0.8", "1.0"))]
-    assert study.rated() == systems and len(study.compared()) == 10
+    systems = ["calm-continuation-v2-0.3", "calm-continuation-v2-0.8", "rq-continuation-0.8", "rq-continuation-1.0"]
+    assert study.rated() == ["source", *systems] and len(study.compared()) == 10
     assert set(SPOKEN) <= set(WITH_SOUNDS)
 
 
@@ -84,7 +84,7 @@ def test_the_script_renders_continuations_that_begin_alike(
 
     monkeypatch.setattr(bundled_studies, "CLIP_SECONDS", 4.0)
     words = "Late in the autumn, the gardener set out for the harbour. She wanted to see the sea. The road was long."
-    names = ["source", "calm-continuation-0.8", "rq-continuation-1.0"]
+    names = ["source", "calm-continuation-v2-0.3", "rq-continuation-1.0"]
     values = study(
         "pairwise",
         systems=[{"name": name} for name in names],
