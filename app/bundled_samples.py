@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from app.errors import UserError
-from app.samples.rendered import Rendered, read_rendered, stale, write_rendered
 from app.samples.render import render_table
+from app.samples.rendered import Rendered, read_rendered, stale, write_rendered
 from app.samples.schema import FOLDER, read_description
 from app.settings import ASSETS
 

@@ -48,8 +48,8 @@ class Column(Strict):
     """A system's clips by prompt, and its figures by column of the report."""
 
     made_with: MadeWith
-    figures: dict[str, float] = {}
-    clips: dict[str, Clip] = {}
+    figures: dict[str, float] = Field(default={})
+    clips: dict[str, Clip] = Field(default={})
 
 
 class Rows(Strict):

@@ -89,7 +89,7 @@ class System(Strict):
     recipe: RepositoryFile | None = None
     changes: str = Field("", max_length=200)
     row: Line | None = None
-    figures: dict[Name, float] = {}
+    figures: dict[Name, float] = Field(default={})
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
