@@ -69,7 +69,7 @@ def _told(prompts: Prompts) -> Iterator[Passage]:
             continue
         for row, samples in utterances(job, recipe):
             name = job.speakers[0].name
-            if (made := _cut(name, samples, CORPUS_RATE, prompts, row["words"])) is not None:
+            if (made := cut(name, samples, CORPUS_RATE, prompts, row["words"])) is not None:
                 told.add(name)
                 yield made
 
@@ -82,17 +82,27 @@ def _played(prompts: Prompts) -> Iterator[Passage]:
     for job in plan(recipe):
         if job.split == "heldout":
             for row, samples in clips(job, recipe):
-                if (made := _cut(job.key, samples, MUSIC_RATE, prompts, [], row["text"])) is not None:
+                if (made := cut(job.key, samples, MUSIC_RATE, prompts, [], row["text"])) is not None:
                     yield made
 
 
-def _cut(
+def cut(
     name: str, samples: np.ndarray, rate: int, prompts: Prompts, words: list[Any], caption: str = ""
 ) -> Passage | None:
-    cut, end = round(prompts.prompt_seconds * rate), round((prompts.prompt_seconds + prompts.seconds) * rate)
+    """The passage of a recording `[T]`; None where it is too short.
+
+    Args:
+        name: Names its files.
+        samples: The whole recording.
+        rate: Samples a second.
+        prompts: How much of it is given and goes on.
+        words: Each with its start and end in seconds.
+        caption: What it is, where it has no words.
+    """
+    given_end, end = round(prompts.prompt_seconds * rate), round((prompts.prompt_seconds + prompts.seconds) * rate)
     if len(samples) < end:
         return None
     given = " ".join(word for word, start, _ in words if start < prompts.prompt_seconds)
-    rest = [word for word, start, _ in words if cut / rate <= start < end / rate]
+    rest = [word for word, start, _ in words if prompts.prompt_seconds <= start < end / rate]
     whole = samples[:end].astype(np.float32)
-    return Passage(name, whole[:cut], whole, rate, given or caption, " ".join(rest))
+    return Passage(name, whole[:given_end], whole, rate, given or caption, " ".join(rest))

@@ -37,10 +37,11 @@ class Strict(BaseModel):
 
 
 class Figure(Strict):
-    """One figure of a column's head: `column` names it in the report, `label` on the page."""
+    """One figure of a column's head: `column` names it in the report, `label` on the page; `meaning` explains it."""
 
     column: Name
     label: Line
+    meaning: Line
     unit: str = Field("", max_length=8)
     digits: int = Field(1, ge=0, le=4)
 

@@ -12,7 +12,7 @@ from app.samples.schema import Description, System, Table, read_description
 
 log = logging.getLogger(__name__)
 PREFIX = "/api/v1/samples"
-_SETTINGS = {"temperature": "temperature", "steps": "steps", "cfg": "guidance"}
+_SETTINGS = {"temperature": ("temperature", ".1f"), "steps": ("steps", "d"), "cfg": ("guidance", ".1f")}
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def _table(table: Table, rows: Rows | None) -> dict[str, Any] | None:
         "points": table.points,
         "prompt_seconds": table.prompts.prompt_seconds,
         "sample_rate": max(clip.sample_rate for clip in rows.heard.values()),
+        "meanings": [{"label": one.label, "meaning": one.meaning} for one in table.figures],
         "report": _document(table.report.path) if table.report else None,
         "prompts": [{"name": name, **_clip(clip)} for name, clip in rows.heard.items()],
         "systems": [_system(table, system, rows.columns[system.name]) for system in with_sound],
@@ -76,9 +77,8 @@ def _has_sound(system: System, rows: Rows) -> bool:
 
 
 def _system(table: Table, system: System, column: Column) -> dict[str, Any]:
-    settings = {
-        label: f"{value:g}" for name, label in _SETTINGS.items() if (value := getattr(system, name)) is not None
-    }
+    given = {label: (getattr(system, name), form) for name, (label, form) in _SETTINGS.items()}
+    settings = {label: format(value, form) for label, (value, form) in given.items() if value is not None}
     if system.model:
         settings["seed"] = str(system.seed)
     return {

@@ -21,9 +21,11 @@ function spoken(system) {
 }
 
 function head(system) {
-  const settings = Object.entries(system.settings).map(([name, value]) => `${name} ${value}`).join(' · ');
+  const { temperature, ...others } = system.settings;
+  const settings = Object.entries(others).map(([name, value]) => `${name} ${value}`).join(' · ');
   return make('th', { scope: 'col' },
     make('span', { class: 'title' }, system.title),
+    temperature ? make('span', { class: 'temperature' }, `temperature ${temperature}`) : null,
     make('span', { class: 'settings' }, settings || 'what really followed'),
     system.figures.length
       ? make('dl', { class: 'figures' },
@@ -65,7 +67,11 @@ function section(table, rate) {
             make('span', { class: 'title' }, 'Prompt'), make('span', { class: 'settings' }, `${table.prompt_seconds} s`)),
           table.systems.map(head))),
         make('tbody', {}, table.prompts.map((prompt, k) => row(table, prompt, k + 1, rate))))),
-    table.report ? make('p', { class: 'soft' }, 'The figures are measured on more prompts and seeds than are heard here: ', link(table.report), '.') : null);
+    make('dl', { class: 'meanings' },
+      table.meanings.map((one) => make('div', {}, make('dt', {}, one.label), make('dd', {}, one.meaning)))),
+    table.report
+      ? make('p', { class: 'soft source' }, 'Measured on more prompts and seeds than are heard here: ', link(table.report), '.')
+      : null);
 }
 
 /** Arrow keys go from play button to play button of a table. */
