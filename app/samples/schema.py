@@ -42,8 +42,8 @@ class Figure(Strict):
     column: Name
     label: Line
     meaning: Line
-    unit: str = Field("", max_length=8)
-    digits: int = Field(1, ge=0, le=4)
+    unit: str = Field(default="", max_length=8)
+    digits: int = Field(default=1, ge=0, le=4)
 
 
 class Report(Strict):
@@ -83,12 +83,12 @@ class System(Strict):
     title: Line
     model: Name | None = None
     task: Literal["speech_continuation", "music_continuation"] | None = None
-    temperature: float | None = Field(None, ge=0, le=4)
-    steps: int | None = Field(None, ge=1, le=128)
-    cfg: float | None = Field(None, ge=0, le=10)
-    seed: int = Field(0, ge=0, le=1_000_000)
+    temperature: float | None = Field(default=None, ge=0, le=4)
+    steps: int | None = Field(default=None, ge=1, le=128)
+    cfg: float | None = Field(default=None, ge=0, le=10)
+    seed: int = Field(default=0, ge=0, le=1_000_000)
     recipe: RepositoryFile | None = None
-    changes: str = Field("", max_length=200)
+    changes: str = Field(default="", max_length=200)
     row: Line | None = None
     figures: dict[Name, float] = Field(default={})
 
@@ -110,7 +110,7 @@ class Table(Strict):
     points: list[Line] = Field(min_length=1, max_length=8)
     prompts: Prompts
     report: Report | None = None
-    figures: list[Figure] = Field([], max_length=6)
+    figures: list[Figure] = Field(default=[], max_length=6)
     systems: list[System] = Field(min_length=2, max_length=8)
 
     @model_validator(mode="after")
