@@ -25,6 +25,8 @@ from app.continuation_api import continuation_routes
 from app.error_answers import install_error_handlers
 from app.media import media_routes
 from app.pages.arena import arena_pages
+from app.pages.samples import samples_pages
+from app.samples_api import samples_routes
 from app.services import Services
 from app.studies_site import add_studies
 
@@ -61,6 +63,8 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
     app.include_router(media_routes(services))
     board = add_studies(app, services.studies, services.database, settings)
     app.include_router(arena_pages())
+    app.include_router(samples_pages())
+    app.include_router(samples_routes())
     if services.arena:
         app.include_router(arena_routes(services.arena))
     app.add_api_route("/api/docs", lambda: FileResponse(STATIC / "api.html"), include_in_schema=False)

@@ -125,7 +125,7 @@ FOOTER = """
 <footer class="colophon">
   <p>Every sound made here is synthetic and says so in its metadata.
     Clone only voices that you have the right to use.</p>
-  <p><a href="/arena">Arena</a> · <a href="/leaderboard">Leaderboard</a> · <a href="/rate">Listening tests</a> ·
-    <a href="/api/docs">REST API</a> · <a href="/healthz">Status</a></p>
+  <p><a href="/samples">Samples</a> · <a href="/arena">Arena</a> · <a href="/leaderboard">Leaderboard</a> ·
+    <a href="/rate">Listening tests</a> · <a href="/api/docs">REST API</a> · <a href="/healthz">Status</a></p>
 </footer>
 """

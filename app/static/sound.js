@@ -115,7 +115,12 @@ export class Sound {
 
 /** Fetch a kept clip and decode it into a finished sound. */
 export async function fetchClip(id, signal) {
-  const response = await fetch(`/api/v1/clips/${encodeURIComponent(id)}/sound`, { signal });
+  return fetchSound(`/api/v1/clips/${encodeURIComponent(id)}/sound`, signal);
+}
+
+/** The same for a sound at any address of this server. */
+export async function fetchSound(address, signal) {
+  const response = await fetch(address, { signal });
   if (!response.ok) {
     const body = await response.json().catch(() => null);
     throw new Error(body?.error?.message ?? 'This sound is no longer kept; make it again.');

@@ -1,0 +1,1 @@
+"""Samples of the bundled models in tables: what is described, how it is made, what the page shows."""
