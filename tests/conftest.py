@@ -18,14 +18,17 @@ settings.register_profile("house", derandomize=True, database=None)  # the same 
 settings.load_profile("house")
 
 
+SOUND_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 CHECKPOINTS = Path(__file__).parents[1] / "assets" / "checkpoints"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests marked `flite` or `bundled` where flite is not installed or no weights are bundled."""
+    """Skip marked tests where flite, or fluidsynth and its sound font, are not installed, or no weights are bundled."""
     missing = {}
     if shutil.which("flite") is None:
         missing["flite"] = "flite is not installed; on Debian: apt-get install flite"
+    if shutil.which("fluidsynth") is None or not SOUND_FONT.is_file():
+        missing["fluidsynth"] = "fluidsynth is not installed; on Debian: apt-get install fluidsynth fluid-soundfont-gm"
     if not (CHECKPOINTS / "calm-tts-en" / "model.safetensors").is_file():
         missing["bundled"] = "the bundled weights are not in assets/checkpoints"
     for item in items:

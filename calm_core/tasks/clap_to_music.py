@@ -88,9 +88,10 @@ class ClapToMusic(MusicTask):
         Raises:
             InputError: there is neither a description nor a sound, or they or a value cannot be used.
         """
-        asked = {"temperature": temperature, "steps": steps, "top_k": top_k, "cfg": cfg}
-        started = self._start(description, audio_prompt, text_weight, seconds, asked, count=1, seed=seed, stop=stop)
-        chunks, meta, halt = started
+        chunks, meta, halt = self._start(
+            description, seconds, 1, audio_prompt=audio_prompt, text_weight=text_weight, seed=seed,
+            temperature=temperature, steps=steps, top_k=top_k, cfg=cfg, stop=stop,
+        )  # fmt: skip
         return SoundStream(one_row(chunks), meta, halt)
 
     def generate(self, description: str | None, seconds: float = 30.0, **options: Any) -> Audio:
@@ -100,29 +101,20 @@ class ClapToMusic(MusicTask):
         return Audio(samples, self.sample_rate, stream.meta)
 
     def stream_variants(
-        self,
-        description: str | None,
-        seconds: float = 30.0,
-        *,
-        count: int = 4,
-        audio_prompt: Audio | None = None,
-        text_weight: float = 0.5,
-        seed: int | None = None,
-        temperature: float | None = None,
-        steps: int | None = None,
-        top_k: int | None = None,
-        cfg: float | None = None,
-        stop: threading.Event | None = None,
+        self, description: str | None, seconds: float = 30.0, *, count: int = 4, **options: Any
     ) -> SoundStream:
         """Several pieces at once, as chunks [count, N]; they have the seeds `seed`, `seed` + 1, ..., as if made alone.
+
+        Args:
+            description: as for `stream`, like `seconds` and all options.
+            seconds: of sound.
+            count: of pieces.
+            options: see `stream`.
 
         Raises:
             InputError: as for `stream`, or the count is not from 1 to 6.
         """
-        asked = {"temperature": temperature, "steps": steps, "top_k": top_k, "cfg": cfg}
-        return SoundStream(
-            *self._start(description, audio_prompt, text_weight, seconds, asked, count=count, seed=seed, stop=stop)
-        )
+        return SoundStream(*self._start(description, seconds, count, **options))
 
     def generate_variants(self, description: str | None, seconds: float = 30.0, **options: Any) -> list[Audio]:
         """What `stream_variants` makes, whole."""
@@ -151,12 +143,20 @@ class ClapToMusic(MusicTask):
     def _start(
         self,
         description: str | None,
-        audio_prompt: Audio | None,
-        text_weight: float,
         seconds: float,
-        asked: dict[str, float | None],
-        **rest: Any,
+        count: int,
+        *,
+        audio_prompt: Audio | None = None,
+        text_weight: float = 0.5,
+        seed: int | None = None,
+        temperature: float | None = None,
+        steps: int | None = None,
+        top_k: int | None = None,
+        cfg: float | None = None,
+        stop: threading.Event | None = None,
     ) -> tuple[Any, dict[str, Any], threading.Event]:
+        """See `stream` and `MusicTask.music`."""
+        asked = {"temperature": temperature, "steps": steps, "top_k": top_k, "cfg": cfg}
         self.checked(seconds, asked)  # before anything is embedded
         embedding = self.embedding(description, audio_prompt, text_weight)
         facts: dict[str, Any] = {"text": description or ""}
@@ -165,7 +165,10 @@ class ClapToMusic(MusicTask):
             facts |= {"reference_seconds": round(audio_prompt.seconds, 4)}
             facts |= {} if description is None else {"text_weight": text_weight}
             notices = clipping(audio_prompt, "reference sound")
-        return self.music(self.nothing(), seconds, asked, clap=embedding, facts=facts, notices=notices, **rest)
+        return self.music(
+            self.nothing(), seconds, asked, count=count, seed=seed, stop=stop, clap=embedding, facts=facts,
+            notices=notices,
+        )  # fmt: skip
 
 
 def checked_description(text: str) -> str:

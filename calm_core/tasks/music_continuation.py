@@ -100,8 +100,10 @@ class MusicContinuation(MusicTask):
         Raises:
             InputError: the prompt or a value cannot be used.
         """
-        asked = {"temperature": temperature, "steps": steps, "top_k": top_k, "cfg": cfg}
-        chunks, meta, halt = self._start(prompt, seconds, asked, guide, count=1, seed=seed, stop=stop)
+        chunks, meta, halt = self._start(
+            prompt, seconds, 1, guide=guide, seed=seed, temperature=temperature, steps=steps, top_k=top_k, cfg=cfg,
+            stop=stop,
+        )  # fmt: skip
         return SoundStream(one_row(chunks), meta, halt)
 
     def generate(self, prompt: Audio | Prompt | None, seconds: float = 27.0, **options: Any) -> Audio:
@@ -111,35 +113,40 @@ class MusicContinuation(MusicTask):
         return Audio(samples, self.sample_rate, stream.meta)
 
     def stream_variants(
-        self,
-        prompt: Audio | Prompt | None,
-        seconds: float = 27.0,
-        *,
-        count: int = 4,
-        seed: int | None = None,
-        temperature: float | None = None,
-        steps: int | None = None,
-        top_k: int | None = None,
-        guide: Guide = "none",
-        cfg: float | None = None,
-        stop: threading.Event | None = None,
+        self, prompt: Audio | Prompt | None, seconds: float = 27.0, *, count: int = 4, **options: Any
     ) -> SoundStream:
         """Several ways to go on, as chunks [count, N]; they have the seeds `seed`, `seed` + 1, ..., as if made alone.
+
+        Args:
+            prompt: as for `stream`, like `seconds` and all options.
+            seconds: of new sound.
+            count: of ways.
+            options: see `stream`.
 
         Raises:
             InputError: as for `stream`, or the count is not from 1 to 6.
         """
-        asked = {"temperature": temperature, "steps": steps, "top_k": top_k, "cfg": cfg}
-        return SoundStream(*self._start(prompt, seconds, asked, guide, count=count, seed=seed, stop=stop))
+        return SoundStream(*self._start(prompt, seconds, count, **options))
 
     def generate_variants(self, prompt: Audio | Prompt | None, seconds: float = 27.0, **options: Any) -> list[Audio]:
         """What `stream_variants` makes, whole."""
         return self.collected(self.stream_variants(prompt, seconds, **options))
 
     def _start(
-        self, prompt: Audio | Prompt | None, seconds: float, asked: dict[str, float | None], guide: Guide, **rest: Any
+        self,
+        prompt: Audio | Prompt | None,
+        seconds: float,
+        count: int,
+        *,
+        guide: Guide = "none",
+        seed: int | None = None,
+        temperature: float | None = None,
+        steps: int | None = None,
+        top_k: int | None = None,
+        cfg: float | None = None,
+        stop: threading.Event | None = None,
     ) -> tuple[Any, dict[str, Any], threading.Event]:
-        cfg = asked["cfg"]
+        """See `stream` and `MusicTask.music`."""
         if guide not in ("none", "prompt"):
             raise InputError(f"guide is {guide!r} and must be none or prompt; change it.")
         if guide == "none":
@@ -147,11 +154,13 @@ class MusicContinuation(MusicTask):
                 raise InputError(
                     f"cfg is {cfg:g} and there is nothing to guide by; leave it at 1 or set guide to prompt."
                 )
-            asked = {**asked, "cfg": 1.0}
+            cfg = 1.0
+        asked = {"temperature": temperature, "steps": steps, "top_k": top_k, "cfg": cfg}
         self.checked(seconds, asked)  # before the prompt is encoded
         ready = prompt if isinstance(prompt, Prompt) else self.nothing() if prompt is None else self.prompt(prompt)
         embedding = self._embedding(ready) if guide == "prompt" else None
-        return self.music(ready, seconds, asked, clap=embedding, facts={"guide": guide}, **rest)
+        facts = {"guide": guide}
+        return self.music(ready, seconds, asked, count=count, seed=seed, stop=stop, clap=embedding, facts=facts)
 
     def _embedding(self, prompt: Prompt) -> Tensor:
         if self._open_clap is None:

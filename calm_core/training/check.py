@@ -79,6 +79,16 @@ def check_corpus(folder: Path) -> None:
         )
 
 
+def _width(path: Path, what: str, way_out: str, expected: int) -> int:
+    """Last dimension of the tensors of a file, by the first of them; what is expected where there are none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            first = next(iter(file.keys()), None)
+            return expected if first is None else file.get_slice(first).get_shape()[-1]
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(f"The {what} {path} are damaged ({error}); {way_out}.") from None
+
+
 def check_latents(folder: Path, split: str, width: int) -> None:
     """Compare the width of latents that are there with the codec's.
 
@@ -89,12 +99,7 @@ def check_latents(folder: Path, split: str, width: int) -> None:
     if index_path(path).exists():
         found = read_index(index_path(path)).get("channels", width)
     else:
-        try:
-            with safe_open(path, framework="pt") as file:
-                first = next(iter(file.keys()), None)
-                found = file.get_slice(first).get_shape()[-1] if first is not None else width
-        except (safetensors.SafetensorError, OSError) as error:
-            raise InputError(f"The latents {path} are damaged ({error}); delete them and encode again.") from None
+        found = _width(path, "latents", "delete them and encode again", width)
     if found != width:
         raise InputError(
             f"The latents in {folder} have {found} channels and the recipe's codec {width}; "
@@ -110,12 +115,7 @@ def check_embeddings(path: Path, width: int) -> None:
     """
     if not path.is_file():
         raise InputError(f"There are no CLAP embeddings {path}; embed the corpus with the recipe's CLAP model.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            first = next(iter(file.keys()), None)
-            found = width if first is None else file.get_slice(first).get_shape()[-1]
-    except (safetensors.SafetensorError, OSError) as error:
-        raise InputError(f"The CLAP embeddings {path} are damaged ({error}); embed the corpus again.") from None
+    found = _width(path, "CLAP embeddings", "embed the corpus again", width)
     if found != width:
         raise InputError(
             f"The CLAP embeddings {path} have {found} numbers and the recipe's model.clap.width is {width}; "

@@ -5,6 +5,7 @@ Shapes: W frames or windows of a clip, E width of an embedding.
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,7 +15,6 @@ from evaluation.errors import InputError
 
 DEFAULT = "clap"
 BUNDLED_CLAP = "calm-clap-music"
-_BATCH = 16
 
 
 class Embedder(Protocol):
@@ -40,16 +40,6 @@ class TextEmbedder(Protocol):
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
         """`[B, E]`, rows of length 1."""
         ...
-
-
-def windows(samples: np.ndarray, sample_rate: int, seconds: float) -> list[np.ndarray]:
-    """Pieces of `seconds` that begin every half of it; what is shorter is one piece.
-
-    What is left over at the end, always less than half a piece, is not heard.
-    """
-    length, hop = round(seconds * sample_rate), round(seconds * sample_rate / 2)
-    last = max(0, len(samples) - length)
-    return [samples[start : start + length] for start in range(0, last + 1, hop)]
 
 
 def mean_direction(frames: np.ndarray) -> np.ndarray:
@@ -82,7 +72,7 @@ class Clap:
     """Windows of a clip, and texts, through a CLAP model of the engine.
 
     Args:
-        model: What `calm_core.load(..., task="clap")` gives: `sample_rate`, `seconds`, `embed_audio`, `embed_text`.
+        model: What `calm_core.load(..., task="clap")` gives.
     """
 
     def __init__(self, model: Any):
@@ -94,12 +84,11 @@ class Clap:
 
         import calm_core
 
-        rate = self._model.sample_rate
-        heard = windows(clip.at(rate), rate, self._model.seconds)
-        sounds = [calm_core.Audio(torch.from_numpy(np.ascontiguousarray(part)).float(), rate) for part in heard]
+        if not clip.samples.any():
+            raise InputError(f"{clip.item} is silent; CLAP needs sound.")
+        sound = calm_core.Audio(torch.from_numpy(clip.samples.astype(np.float32)), clip.sample_rate)
         try:
-            batches = [sounds[start : start + _BATCH] for start in range(0, len(sounds), _BATCH)]
-            return np.concatenate([self._model.embed_audio(batch).float().cpu().numpy() for batch in batches])
+            return self._model.embed_windows(sound).numpy()
         except calm_core.InputError as error:
             raise InputError(f"{clip.item}: {error}") from error
 
@@ -161,9 +150,7 @@ def find_embedder(name: str, device: str = "cpu") -> Embedder:
     if kind == "clap" and (source or name == kind):
         return _RememberedTexts(_engine_clap(source or BUNDLED_CLAP, device))
     if kind == "laion" and source:
-        from evaluation.metrics.laion_clap import LaionClap
-
-        return _RememberedTexts(LaionClap(source, device))
+        return _RememberedTexts(_engine_clap(source if Path(source).exists() else f"hf://{source}", device))
     if kind == "vggish" and source:
         from evaluation.metrics.vggish import Vggish
 

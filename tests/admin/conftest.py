@@ -1,16 +1,11 @@
 """A web server with the participants' and the administrators' routes, and studies that people took part in."""
 
-import asyncio
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from starlette.middleware.sessions import SessionMiddleware
 
 from app.admin_access import AdminAccess
@@ -21,6 +16,7 @@ from app.db import Database, open_records
 from app.pages.admin import admin_pages
 from app.settings import Settings, load_settings
 from app.studies.service import StudyService
+from tests.serving import serving
 from tests.studies.conftest import application
 from tests.studies.making import Clock, put_study, study
 from tests.studies.rater import Rater
@@ -51,19 +47,12 @@ def office(tmp_path: Path) -> Iterator[Office]:
     site.include_router(admin_board_routes(access, board, database))
     site.include_router(admin_pages())
     site.add_middleware(SessionMiddleware, secret_key="of the session")
-    server = uvicorn.Server(uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=1))
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield Office(f"http://127.0.0.1:{listener.getsockname()[1]}", database, settings, clock)
-    server.should_exit = True
-    thread.join(10)
-    listener.close()
-    board.close()
-    database.close()
-    assert not thread.is_alive(), "the server did not stop"
+    try:
+        with serving(site) as url:
+            yield Office(url, database, settings, clock)
+    finally:
+        board.close()
+        database.close()
 
 
 @pytest.fixture

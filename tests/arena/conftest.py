@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +13,6 @@ from uuid import uuid4
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 import yaml
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -34,6 +30,7 @@ from app.studies.service import StudyService
 from app.studies_api import studies_routes
 from app.synthesis import Synthesizer
 from tests.app.tiny import make_continuation, make_model, make_voices
+from tests.serving import serving
 from tests.studies.conftest import STATIC
 from tests.studies.making import Clock
 
@@ -146,29 +143,6 @@ def opened(
 def ring(tmp_path: Path, model: Path, engine: Synthesizer) -> Iterator[Ring]:
     with opened("", tmp_path, model, engine) as ring:
         yield ring
-
-
-class serving:
-    """Run a web application on a free port while the block lasts."""
-
-    def __init__(self, site: FastAPI):
-        self._server = uvicorn.Server(uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=1))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._server.serve(sockets=[self._listener])), daemon=True
-        )
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(20)
-        self._listener.close()
-        assert not self._thread.is_alive(), "the server did not stop"
 
 
 class Visitor:

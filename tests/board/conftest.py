@@ -1,9 +1,5 @@
 """The listening tests' server with its leaderboard, over a database that tests fill."""
 
-import asyncio
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,13 +7,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
 from app.board.service import Board
 from app.db import Database, open_database
 from app.settings import Settings, load_settings
 from app.studies_site import create_studies_app
 from tests.board.crowd import Crowd, pairs
+from tests.serving import serving
 
 PASSWORD = "correct horse"
 
@@ -42,21 +38,8 @@ class Place:
 def opened(folder: Path) -> Iterator[Place]:
     settings = load_settings(data_dir=folder, admin_password=PASSWORD)
     database = open_database(settings.resolved_database_url())
-    server = uvicorn.Server(
-        uvicorn.Config(create_studies_app(settings, database), log_level="warning", timeout_graceful_shutdown=1)
-    )
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield Place(f"http://127.0.0.1:{listener.getsockname()[1]}", database, settings)
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        listener.close()
-    assert not thread.is_alive(), "the server did not stop"
+    with serving(create_studies_app(settings, database)) as url:
+        yield Place(url, database, settings)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from evaluation.errors import InputError
 from evaluation.metrics import find_metric
 from evaluation.metrics.captioned import Agreement, Attributes, KeyAgreement, TempoAgreement, parse_attributes
 from evaluation.metrics.clap_score import ClapScore
-from evaluation.metrics.embedders import find_embedder, mean_direction, mel_statistics, windows
+from evaluation.metrics.embedders import find_embedder, mean_direction, mel_statistics
 from evaluation.metrics.musical_key import Key, find_key, key_of_chroma, key_score, read_key
 from evaluation.metrics.tagging import kl_divergence, kld, kld_reverse
 from evaluation.metrics.tempo import class_agreement, find_tempo, periodicity_tempo, tempo_accuracy, tempo_class
@@ -229,9 +229,7 @@ def test_clap_score_by_hand() -> None:
         score.add(make_clip("east", np.ones(10), RATE))
 
 
-def test_windows_overlap_by_half_and_a_short_clip_is_one() -> None:
-    assert [list(part) for part in windows(np.arange(9), 1, 4)] == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7]]
-    assert [list(part) for part in windows(np.arange(3), 1, 4)] == [[0, 1, 2]]
+def test_the_direction_of_a_clip_is_that_of_its_frames_mean() -> None:
     assert mean_direction(np.array([[3.0, 0], [3, 8]])) == pytest.approx([0.6, 0.8])
 
 

@@ -12,14 +12,13 @@ import torch
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
-import calm_core
 from evaluation.__main__ import main
 from evaluation.clips import Clip, make_clip
 from evaluation.errors import InputError
 from evaluation.metrics import Choices, find_metric
 from evaluation.metrics.attributes import AttributeClassifier, corpus_vectors, find_classifier
 from evaluation.metrics.captioned import Attributes
-from evaluation.metrics.embedders import Clap, find_embedder, find_text_embedder, mel_statistics
+from evaluation.metrics.embedders import find_embedder, find_text_embedder, mel_statistics
 from evaluation.metrics.panns import Cnn14
 from evaluation.metrics.tagging import find_tagger
 from evaluation.metrics.vggish import log_mel_patches
@@ -146,35 +145,6 @@ def test_weights_of_another_network_are_refused(vggish: Path, pann: Path, tmp_pa
     (tmp_path / "broken.safetensors").write_bytes(b"broken")
     with pytest.raises(InputError, match="cannot read"):
         find_embedder(f"vggish:{tmp_path / 'broken.safetensors'}")
-
-
-class TinyClap:
-    """What `calm_core.load(..., task="clap")` gives, as far as the metrics use it: mean and size of what is heard."""
-
-    width, sample_rate, seconds = 2, 8_000, 1.0
-
-    def embed_text(self, texts: list[str]) -> torch.Tensor:
-        if not texts[0]:
-            raise calm_core.InputError("The description is empty.")
-        return torch.tensor([[1.0, 0.0]] * len(texts))
-
-    def embed_audio(self, audio: list[calm_core.Audio]) -> torch.Tensor:
-        if audio[0].seconds < 0.5:
-            raise calm_core.InputError("The sound is too short.")
-        sizes = torch.tensor([[float(sound.samples.mean()), sound.seconds] for sound in audio])
-        return torch.nn.functional.normalize(sizes)
-
-
-def test_a_clap_of_the_engine_hears_windows_at_its_rate() -> None:
-    clap = Clap(TinyClap())
-    ramp = make_clip("ramp", np.repeat([0.0, 1.0, 1.0, 0.0, 0.0], 4_000), 8_000)
-    means = np.array([0.5, 1.0, 0.5, 0.0])
-    assert clap(ramp)[:, 0] == pytest.approx(means / np.hypot(means, 1), abs=1e-4)
-    assert clap.embed_text(["one", "two"]).shape == (2, 2)
-    with pytest.raises(InputError, match=r"short.wav: The sound is too short"):
-        clap(SHORT)
-    with pytest.raises(InputError, match="description is empty"):
-        clap.embed_text([""])
 
 
 @pytest.mark.parametrize(

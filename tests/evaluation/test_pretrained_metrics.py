@@ -381,6 +381,10 @@ def test_laion_clap_embeds_windows_and_texts_into_one_space(laion: Path) -> None
     assert texts.shape == (2, 12) and np.linalg.norm(texts, axis=1) == pytest.approx(np.ones(2), abs=1e-5)
     with pytest.raises(InputError, match="is silent"):
         embedder(SILENCE)
+    with pytest.raises(InputError, match=r"short\.wav: .*hears 0\.5 to 600 s"):
+        embedder(Clip("short.wav", NOISE.samples[:2000], 16_000))
+    with pytest.raises(InputError, match="empty"):
+        embedder.embed_text([""])
     score = find_metric("clap_score").collector(Choices(embedder=f"laion:{laion}"))
     score.add(Clip("said.wav", NOISE.samples, 16_000, "a noise"))
     assert -1 <= score.rows()[0][2] <= 1

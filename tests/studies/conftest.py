@@ -1,9 +1,5 @@
 """A web server with the participants' pages and routes only: no engine, so that it starts at once."""
 
-import asyncio
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +7,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
@@ -21,6 +16,7 @@ from app.error_answers import install_error_handlers
 from app.pages.rate import rate_routes
 from app.studies.service import StudyService
 from app.studies_api import studies_routes
+from tests.serving import serving
 from tests.studies.making import Clock
 
 STATIC = Path(next(iter(app.__path__))) / "static"
@@ -53,20 +49,11 @@ def opened(address: str, folder: Path) -> Iterator[Hall]:
     database = open_database(address)
     clock = Clock()
     service = StudyService(database, folder / "media", "a secret of the tests", clock)
-    server = uvicorn.Server(uvicorn.Config(application(service), log_level="warning", timeout_graceful_shutdown=1))
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
     try:
-        yield Hall(f"http://127.0.0.1:{listener.getsockname()[1]}", database, folder / "media", service, clock)
+        with serving(application(service)) as url:
+            yield Hall(url, database, folder / "media", service, clock)
     finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
         database.close()
-    assert not thread.is_alive(), "the server did not stop"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.serving import serving
 from tests.studies.conftest import STATIC
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
@@ -33,31 +34,17 @@ RENDER = """async ({ rate, seconds, sounds, steps }) => {
 @pytest.fixture(scope="module")
 def page(browser, tmp_path_factory):
     """A page that may import the player; nothing but static files is needed."""
-    import asyncio
-    import socket
-    import threading
-    import time
-
-    import uvicorn
     from fastapi import FastAPI
     from fastapi.staticfiles import StaticFiles
 
     site = FastAPI()
     site.mount("/ui", StaticFiles(directory=STATIC), name="ui")
-    server = uvicorn.Server(uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=1))
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"http://127.0.0.1:{listener.getsockname()[1]}/ui/icon.svg")
-    yield page
-    context.close()
-    server.should_exit = True
-    thread.join(10)
-    listener.close()
+    with serving(site) as url:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{url}/ui/icon.svg")
+        yield page
+        context.close()
 
 
 def render(page, rate: int, seconds: float, sounds: list[np.ndarray], steps: list[list]) -> np.ndarray:

@@ -7,22 +7,22 @@ from calm_core.codecs import RVQCodec, build_codec
 from calm_core.codecs.spectral import SpectralCodec
 from calm_core.config import RVQConfig, VAEConfig
 from calm_core.errors import InputError
-from tests.calm_core.codecs.test_spectral import FRAME, PHASE, TINY, waves
+from tests.calm_core.codecs.test_trunk import PIECES, SPECTRAL, waves
 
 
 @pytest.fixture(scope="module")
 def codec() -> RVQCodec:
     torch.manual_seed(0)
-    built = build_codec(RVQConfig(kind="rvq", autoencoder=TINY, levels=3, codebook_size=16))
+    built = build_codec(RVQConfig(kind="rvq", autoencoder=SPECTRAL, levels=3, codebook_size=16))
     assert isinstance(built, RVQCodec)
     for parameter in built.parameters():
         parameter.data.add_(0.1 * torch.randn(parameter.shape))
-    built.quantizer.start(built.autoencoder.encode(waves(8, 20)), torch.Generator().manual_seed(3))
+    built.quantizer.start(built.autoencoder.encode(waves(built, 8, 20)), torch.Generator().manual_seed(3))
     return built.eval().requires_grad_(False)
 
 
 def test_codes_latents_and_sound_belong_together(codec: RVQCodec) -> None:
-    wave = waves(2, 5)[..., :-77]
+    wave = waves(codec, 2, 5)[..., :-77]
     codes = codec.codes(wave)
     assert codes.shape == (2, 5, 3) and codes.dtype == torch.long
     assert codes.min() >= 0 and codes.max() < codec.codebook_size == 16
@@ -30,37 +30,37 @@ def test_codes_latents_and_sound_belong_together(codec: RVQCodec) -> None:
     assert torch.equal(codec.encode(wave), codec.dequantize(codes))
     assert not torch.equal(codec.dequantize(codes[..., :2]), codec.dequantize(codes))
     assert codec.reconstruct(wave).shape == wave.shape
-    assert (codec.frame_size, codec.delay, codec.latent_dim) == (FRAME, 720, 8)
+    assert (codec.frame_size, codec.delay, codec.latent_dim) == (1920, 720, 8)
 
 
 def test_decoding_in_pieces_equals_decoding_at_once(codec: RVQCodec) -> None:
-    latents = codec.encode(waves(2, 7))
+    latents = codec.encode(waves(codec, 2, 7))
     state = codec.init_state(2)
     pieces = torch.cat([codec.decode(piece, state) for piece in latents.split([1, 2, 4], dim=1)], dim=-1)
-    torch.testing.assert_close(pieces, codec.decode(latents), atol=PHASE, rtol=0)
+    torch.testing.assert_close(pieces, codec.decode(latents), atol=PIECES["spectral"], rtol=0)
 
 
 def test_the_future_changes_no_code(codec: RVQCodec) -> None:
-    wave = waves(1, 8)
+    wave = waves(codec, 1, 8)
     changed = wave.clone()
-    changed[..., 5 * FRAME :] = 0.5
+    changed[..., 5 * codec.frame_size :] = 0.5
     before, after = codec.codes(wave), codec.codes(changed)
     assert torch.equal(before[:, :5], after[:, :5]) and not torch.equal(before, after)
 
 
 def test_encoder_and_decoder_are_those_of_the_autoencoder(codec: RVQCodec) -> None:
-    plain = SpectralCodec(TINY).eval()
+    plain = SpectralCodec(SPECTRAL).eval()
     plain.load_state_dict(codec.autoencoder.state_dict())
-    wave = waves(1, 4)
+    wave = waves(codec, 1, 4)
     assert torch.equal(plain.encode(wave), codec.autoencoder.encode(wave))
     latents = codec.encode(wave)
     assert torch.equal(plain.decode(latents), codec.decode(latents))
 
 
 def test_gradients_reach_the_encoder_through_the_codes() -> None:
-    codec = build_codec(RVQConfig(kind="rvq", autoencoder=TINY, levels=2, codebook_size=8, codebook_dim=4))
+    codec = build_codec(RVQConfig(kind="rvq", autoencoder=SPECTRAL, levels=2, codebook_size=8, codebook_dim=4))
     assert isinstance(codec, RVQCodec) and isinstance(codec.autoencoder, SpectralCodec)
-    quantized = codec.quantizer(codec.autoencoder.encode(waves(2, 4)), torch.Generator().manual_seed(1))
+    quantized = codec.quantizer(codec.autoencoder.encode(waves(codec, 2, 4)), torch.Generator().manual_seed(1))
     made, log_pitch = codec.autoencoder.decoder(quantized.latents)
     (made.square().mean() + log_pitch.square().mean()).backward()
     assert [name for name, p in codec.named_parameters() if p.grad is None or not p.grad.any()] == []

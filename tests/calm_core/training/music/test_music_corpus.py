@@ -1,7 +1,6 @@
 """The corpus of music: its plan, and one that is really played."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,6 @@ from calm_core.training.music.render import MUSIC_RATE, check_renderer, play
 from calm_core.training.synthesize import main_recipe
 
 CONFIGS = Path(__file__).parents[4] / "calm_core" / "configs"
-SOUND_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
-needs_fluidsynth = pytest.mark.skipif(
-    shutil.which("fluidsynth") is None or not SOUND_FONT.exists(), reason="fluidsynth or its sound font is missing"
-)
 
 
 def test_training_never_hears_a_held_out_pair() -> None:
@@ -45,7 +40,7 @@ def test_what_a_recipe_cannot_say(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@needs_fluidsynth
+@pytest.mark.fluidsynth
 def test_a_corpus_is_played_and_read(tmp_path: Path) -> None:
     figures = main_recipe(CONFIGS / "tiny" / "corpus_music.yaml", [f"folder={tmp_path}", "pieces=8"])
     assert figures["pieces"] == 12 and 12 * 5 < figures["hours"] * 3600 < 12 * 40
@@ -58,7 +53,7 @@ def test_a_corpus_is_played_and_read(tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "manifest.jsonl").read_text().splitlines()[0])) == 8
 
 
-@needs_fluidsynth
+@pytest.mark.fluidsynth
 def test_what_is_written_is_what_sounds() -> None:
     check_renderer()
     piece = compose(3, 12.0, "classical")
