@@ -83,7 +83,7 @@ class WaveformDecoder(DecoderTrunk):
 
 
 class WaveformCodec(FrameCodec):
-    """The bundled codec of music.
+    """The codec of music.
 
     Args:
         config: Sizes of all parts.

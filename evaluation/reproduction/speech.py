@@ -23,4 +23,4 @@ trained on synthetic stories, so no figure can equal the paper's; what can be co
 difference is taken over the same prompts or sentences, with a 95 % bootstrap interval over them (VERT: the range over
 the seeds); it is positive where it supports the claim. An order is *reproduced* where the interval lies above zero,
 *the other way round* where it lies below, else *undecided*. Seeds are those of generation; each model was trained
-once."""
+once, for as long as its card says."""

@@ -12,11 +12,6 @@ from calm_core.training.music.theory import Chord, Key, nearest
 _LOUD = {"x": 0, "o": -28}
 
 
-def _hits(pattern: str, step: float, beats: float) -> list[float]:
-    """Beats at which a line of steps sounds, up to `beats`."""
-    return [i * step for i, sign in enumerate(pattern) if sign != "." and i * step < beats]
-
-
 # Beats of a bar of four at which a chord is struck, and how long it is held.
 _RHYTHMS: Mapping[str, tuple[tuple[float, float], ...]] = {
     "block": ((0, 1.9), (2, 1.9)),

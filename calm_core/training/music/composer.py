@@ -26,8 +26,8 @@ _MOODS: dict[str, tuple[int, float]] = {
 _MINOR_MOODS = frozenset(("dark", "melancholic", "mysterious", "sad", "aggressive"))
 _MAJOR_MOODS = frozenset(("cheerful", "joyful", "uplifting", "warm", "playful"))
 _LOUD = 84
-# Sections in which a role comes in, when a piece is built up from few players.
-_ORDERS = (("chords", "bass"), ("drums", "bass"), ("pad", "melody"), ("bass", "drums"))
+# Who begins, when a piece is built up from few players.
+_OPENINGS = (("chords", "bass"), ("drums", "bass"), ("pad", "melody"), ("bass", "drums"))
 
 
 def _in_mode(symbol: str, mode: str) -> str:
@@ -109,8 +109,8 @@ class _Composition:
             players["drums"] = "drums"
         return players
 
-    def section(self) -> dict[str, list[Note]]:
-        """Everything that is played under a new letter."""
+    def section(self) -> tuple[dict[str, list[Note]], float]:
+        """Everything that is played under a new letter, by role, and how many beats it lasts."""
         r, genre, beats = self.r, self.genre, self.genre.beats
         harmony = _harmony(r.choice(genre.progressions), self.key, genre.modes[0])
         spans = _spans(self.key, harmony, beats)
@@ -124,8 +124,7 @@ class _Composition:
             made["pad"] = write_pad(r, spans, play["pad"], self.loud - 4)
         if self.pattern is not None:
             made["drums"] = write_drums(r, self.pattern, len(harmony), beats, self.loud, fill=True)
-        made["length"] = [Note(0.0, float(len(harmony) * beats), 0, 0)]
-        return made
+        return made, float(len(harmony) * beats)
 
 
 def compose(seed: int, seconds: float = 30.0, genre: str | None = None) -> Piece:
@@ -145,7 +144,7 @@ def compose(seed: int, seconds: float = 30.0, genre: str | None = None) -> Piece
     start = 0.0
     seen: set[str] = set()
     for place, letter in enumerate(work.form):
-        written = letters[letter]
+        written, length = letters[letter]
         for role in work.players:
             notes = written[role]
             if role == "melody" and letter in seen:
@@ -153,7 +152,7 @@ def compose(seed: int, seconds: float = 30.0, genre: str | None = None) -> Piece
             if role not in silent[place]:
                 parts[role] += [note._replace(start=note.start + start) for note in notes]
         seen.add(letter)
-        start += written["length"][0].length
+        start += length
     players = [Part(role, work.players[role], _clean(notes)) for role, notes in parts.items()]
     bars = round(start / style.beats)
     return Piece(style.name, work.mood, work.key, work.tempo, style.beats, bars, work.form, style.swing, players)
@@ -166,7 +165,7 @@ def _silences(r: random.Random, work: _Composition) -> list[set[str]]:
     if len(silent) >= 3 and len(roles) >= 3:
         shape = r.choice(("whole", "build", "break"))
         if shape == "build":
-            silent[0] = roles - set(r.choice(_ORDERS)) or set()
+            silent[0] = roles - set(r.choice(_OPENINGS))
         elif shape == "break":
             silent[r.randrange(1, len(silent) - 1)] = {"drums", r.choice(("melody", "bass"))}
         silent = [s if roles - s else set() for s in silent]
