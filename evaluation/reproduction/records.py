@@ -1,8 +1,8 @@
 """Measurements that are kept with the project, since models come and go and a report is made of all that were here.
 
-A record is one JSON file, of one system under one kind of measurement: figures by seed, with fingerprints of the weights
-and of everything else that they depend on. It is used again while they agree, or while what would be measured is not at
-hand.
+A record is one JSON file, of one system under one kind of measurement: figures by seed, with fingerprints of the
+weights and of everything else that they depend on. It is used again while they agree, or while what would be measured
+is not at hand.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What every section of the report on speech works with: its settings, sums by unit, tables."""
+"""What sections of reports work with: the settings of those on speech, sums by unit, tables."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
