@@ -188,8 +188,8 @@ def agreement(desk: Desk) -> Section:
     text = (
         f"{desk.settings.captions} captions of held-out pieces. `beats` is the share, in percent, of other captions "
         "that a clip's own caption beats in CLAP's space, which is how often it beats a shuffled one (asked of "
-        f"{calm}: 80); `above_mean` the share of clips whose own caption lies above the others' mean. Tempo and key are "
-        f"by librosa, which errs on real music as well: read them beside {REAL}."
+        f"{calm}: 80); `above_mean` the share of clips whose own caption lies above the others' mean. Tempo and key "
+        f"are by librosa, which errs on real music as well: read them beside {REAL}."
     )
     classes = (
         "What the classifier of attributes recovers of the captions, beside the most frequent class; instruments by "

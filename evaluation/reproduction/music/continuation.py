@@ -117,8 +117,8 @@ def how(desk: Desk) -> str:
     asked = desk.settings
     return (
         f"{asked.prompts} prompts of {asked.prompt_seconds:g} s, each of another held-out piece, {asked.seconds:g} s "
-        f"of new sound, seeds {', '.join(map(str, asked.seeds))}. FAD is by {asked.embedder} and against the same seconds "
-        "of all other held-out pieces."
+        f"of new sound, seeds {', '.join(map(str, asked.seeds))}. FAD is by {asked.embedder} and against the same "
+        "seconds of all other held-out pieces."
     )
 
 
@@ -126,7 +126,7 @@ def continuations(desk: Desk) -> Section:
     """Table 4: what goes on from three seconds best."""
     asked = desk.settings
     one, four = System(asked.calm, 1), System(asked.calm, 4)
-    trigflow, rq, delays = System(asked.trigflow, 100), System(asked.rq), System(asked.delays)
+    trigflow, rq, delays = System(asked.trigflow, max(asked.steps)), System(asked.rq), System(asked.delays)
     half = System(asked.found("rq-music-half"), like=asked.rq)
     paper = {
         rq.label: ("RQ-Transformer, 32 RVQ", 1.06, 0.06), half.label: ("RQ-Transformer, 16 RVQ", 1.43, 0.07),
