@@ -2,13 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from evaluation.errors import InputError
 from evaluation.reproduction import music_command, speech_command
-from evaluation.reproduction.section import Section
+from evaluation.reproduction.section import Prepared, Section
 from evaluation.tables import markdown_table, write_text
 
 
@@ -22,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         report = reports.add_parser(name, help=describes)
         report.add_argument("--out", type=Path, default=Path(f"evaluation/reports/{name}.md"), help="Markdown file")
         report.add_argument("--work", type=Path, default=Path("data/reproduction"), help="where measurements are kept")
-        report.add_argument("--sections", nargs="+", metavar="NAME", help="only these, in this order")
+        report.add_argument("--sections", nargs="+", metavar="NAME", help="only these are measured")
         report.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED", help="of generation")
         module.add_arguments(report)
         report.set_defaults(run=run, prepare=module.prepare)
@@ -36,14 +35,14 @@ def run(options: argparse.Namespace) -> None:
     """
     if not options.out.parent.is_dir():
         raise InputError(f"There is no folder {options.out.parent} for the report; make it first.")
-    introduction, sections = options.prepare(options)
-    known: Mapping[str, Callable[[], Section]] = sections
-    names = options.sections or list(known)
-    for name in names:
+    prepared: Prepared = options.prepare(options)
+    known = prepared.sections
+    asked = options.sections or list(known)
+    for name in asked:
         if name not in known:
             raise InputError(f"There is no section {name!r}; choose from {', '.join(known)}.")
-    parts = [introduction]
-    for name in names:
+    parts = [prepared.introduction]
+    for name in known if prepared.whole else asked:
         print(f"section {name}", file=sys.stderr, flush=True)
         parts += shown(known[name]())
     write_text(options.out, "\n\n".join(parts) + "\n")

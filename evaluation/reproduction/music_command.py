@@ -2,13 +2,13 @@
 
 import argparse
 import math
-from collections.abc import Callable
+import sys
 from functools import partial
 from pathlib import Path
 
 from evaluation.errors import InputError
 from evaluation.reproduction.music.settings import PART_SECONDS, Settings
-from evaluation.reproduction.section import Section
+from evaluation.reproduction.section import Prepared
 
 _STANDARD = Settings()
 _CLASSIFIER = Path(__file__).parents[2] / "assets" / "evaluation" / "attributes.safetensors"
@@ -67,8 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="torch device (default: %(default)s)")
 
 
-def prepare(options: argparse.Namespace) -> tuple[str, dict[str, Callable[[], Section]]]:
-    """The introduction, and every section ready to be made.
+def prepare(options: argparse.Namespace) -> Prepared:
+    """Every section ready to be made; those that were not asked for are told from what is kept.
 
     Raises:
         InputError: A number outside its limits, or a model, a folder or a file that was named and is not there.
@@ -98,8 +98,16 @@ def prepare(options: argparse.Namespace) -> tuple[str, dict[str, Callable[[], Se
             f"The embedder {options.embedder!r} is not here; give one that is, or mel, which needs no model."
         )
     records = Records(options.records or options.out.with_suffix(""))
-    desk = Desk(settings, records, Cache(options.work / "music"))
-    return report.INTRODUCTION, {name: partial(make, desk) for name, make in report.SECTIONS.items()}
+    cache = Cache(options.work / "music")
+    desk = Desk(settings, records, cache)
+    if desk.held_out is None:
+        print("no --corpus: what is kept is told, nothing is measured", file=sys.stderr)
+    elif desk.judge is None:
+        print(f"no {settings.ear}: what needs it is told as it is kept, not measured", file=sys.stderr)
+    kept = Desk(settings, records, cache, measuring=False)
+    asked = options.sections or list(report.SECTIONS)
+    sections = {name: partial(make, desk if name in asked else kept) for name, make in report.SECTIONS.items()}
+    return Prepared(report.INTRODUCTION, sections, whole=True)
 
 
 def _model(options: argparse.Namespace, name: str) -> str:

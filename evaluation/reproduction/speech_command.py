@@ -1,12 +1,11 @@
 """`python -m evaluation reproduce speech`: its options and its sections."""
 
 import argparse
-from collections.abc import Callable
 from functools import partial
 
 from evaluation.bundled.continuation_command import CODECS
 from evaluation.errors import InputError
-from evaluation.reproduction.section import Section
+from evaluation.reproduction.section import Prepared
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--processes", type=int, default=2, help="recogniser processes (default: %(default)s)")
 
 
-def prepare(options: argparse.Namespace) -> tuple[str, dict[str, Callable[[], Section]]]:
-    """The introduction, and every section ready to be made.
+def prepare(options: argparse.Namespace) -> Prepared:
+    """Every section ready to be made.
 
     Raises:
         InputError: Numbers that are too small for intervals.
@@ -42,4 +41,5 @@ def prepare(options: argparse.Namespace) -> tuple[str, dict[str, Callable[[], Se
         sentences=options.sentences, teacher=options.teacher, student=options.student, consistency=options.consistency,
     )  # fmt: skip
     cache = Cache(options.work)
-    return speech.INTRODUCTION, {name: partial(make, settings, cache) for name, make in speech.SECTIONS.items()}
+    sections = {name: partial(make, settings, cache) for name, make in speech.SECTIONS.items()}
+    return Prepared(speech.INTRODUCTION, sections)

@@ -163,7 +163,7 @@ def of_captions(desk: Desk) -> Section:
     }
     text = (
         f"{desk.settings.captions} captions of held-out pieces in place of MusicCaps, {desk.settings.seconds:g} s of "
-        f"music each. The judge of CLAP ({desk.settings.embedder}) is kind to models that were told by the same CLAP."
+        f"music each. The judge of CLAP ({desk.settings.ear}) is kind to models that were told by the same CLAP."
     )
     claims = [(calm, rq), (calm, delays), (rq, delays)]
     return _table(desk, "Music of captions", "table 11", text, paper, claims, (FAD, "kld", "clap"))

@@ -117,7 +117,7 @@ def how(desk: Desk) -> str:
     asked = desk.settings
     return (
         f"{asked.prompts} prompts of {asked.prompt_seconds:g} s, each of another held-out piece, {asked.seconds:g} s "
-        f"of new sound, seeds {', '.join(map(str, asked.seeds))}. FAD is by {asked.embedder} and against the same "
+        f"of new sound, seeds {', '.join(map(str, asked.seeds))}. FAD is by {asked.ear} and against the same "
         "seconds of all other held-out pieces."
     )
 

@@ -30,13 +30,14 @@ class Desk:
         settings: What is asked for.
         records: Measurements that are kept with the project.
         cache: What was heard of single clips, so that a measurement that was stopped goes on.
+        measuring: Whether what is not kept is measured.
 
     Raises:
         InputError: The corpus is not there, or holds too few pieces.
     """
 
-    def __init__(self, settings: Settings, records: Records, cache: Cache):
-        self.settings, self.records, self.cache = settings, records, cache
+    def __init__(self, settings: Settings, records: Records, cache: Cache, measuring: bool = True):
+        self.settings, self.records, self.cache, self.measuring = settings, records, cache, measuring
         self.judge, self.tags, self.classifier = settings.judge, settings.tags, settings.classifier
         self.held_out = _opened(settings)
         self.corpus: str | None = None
@@ -84,7 +85,7 @@ class Desk:
         """What every measurement by ear depends on; None where it is not known now."""
         asked = self.settings
         return {
-            "corpus": self.corpus, "judged": asked.judged, "embedder": asked.embedder, "embedder_weights": self.judge,
+            "corpus": self.corpus, "judged": asked.judged, "embedder": asked.ear, "embedder_weights": self.judge,
         }  # fmt: skip
 
     def can_hear(self) -> bool:
@@ -110,7 +111,7 @@ class Desk:
         wanted, extras = sorted(set(seeds)), dict(extras or {})
         found = self.records.read(kind, system)
         holds = found is not None and found.fits(settings) and weights in (None, found.weights)
-        can = weights is not None and (self.can_hear() if ready is None else ready)
+        can = self.measuring and weights is not None and (self.can_hear() if ready is None else ready)
         known = {int(seed) for seed in found.seeds} if found is not None and holds else set()
         judged = found is not None and all(found.extras.get(k) == v for k, v in extras.items() if v is not None)
         if not can or (judged and known >= set(wanted)):

@@ -75,6 +75,12 @@ class Settings:
         return max(self.prompts, self.captions)
 
     @property
+    def ear(self) -> str:
+        """The embedder's name in records and tables, without the folder of its weights."""
+        kind, colon, source = self.embedder.partition(":")
+        return f"{kind}{colon}{Path(source).name}"
+
+    @property
     def judge(self) -> str | None:
         """Fingerprint of the embedder; None where it is not here."""
         kind, _, source = self.embedder.partition(":")
