@@ -7,7 +7,7 @@ import numpy as np
 
 from evaluation.reproduction import fingerprints
 from evaluation.reproduction.music.attributes import ATTRIBUTES, recovered
-from evaluation.reproduction.music.continuation import heard
+from evaluation.reproduction.music.continuation import heard, real_of
 from evaluation.reproduction.music.desk import Desk, comparable
 from evaluation.reproduction.music.sets import (
     CLIP_FIGURES,
@@ -32,7 +32,7 @@ _BEATS = ("beats", "above_mean")
 def record_of(desk: Desk, mode: Mode, system: System | None) -> Record | None:
     """Music of held-out captions, or of the sound of their pieces; without a system the pieces themselves."""
     asked = desk.settings
-    kind = f"clap-{mode}"
+    kind = "clap-real" if system is None else f"clap-{mode}"
     label = REAL if system is None else system.label
     weights = "" if system is None else fingerprints.of_model(system.model)
     settings: dict[str, Any] = {
@@ -48,14 +48,14 @@ def record_of(desk: Desk, mode: Mode, system: System | None) -> Record | None:
         pieces = desk.prompts[: asked.captions]
 
         def hear(number: int, piece: Any) -> list[Any]:
-            music, real = composer(), piece.part(asked.prompt_seconds, asked.seconds)
+            music, real = composer(), real_of(desk, piece)
             if music is None or system is None:
                 made = {0: real}
             else:
                 like = real if mode == "audio" else None
                 said = piece.caption if mode == "text" else None
                 made = music.compose(number, piece.name, said, like, asked.seconds, seeds, system.steps)
-            return [_row(desk, piece, clip, seed) for seed, clip in made.items()]
+            return [_row(desk, piece, real, clip, seed) for seed, clip in made.items()]
 
         kept = {**settings, "weights": weights, "seeds": seeds, **extras}
         rows = desk.parts(f"{kind}-{label.replace(' ', '-')}", kept, pieces, hear)
@@ -74,12 +74,12 @@ def record_of(desk: Desk, mode: Mode, system: System | None) -> Record | None:
     return desk.record(kind, label, weights, settings, seeds, measure, extras)
 
 
-def _row(desk: Desk, piece: Any, clip: Any, seed: int) -> dict[str, Any]:
+def _row(desk: Desk, piece: Any, real: Any, clip: Any, seed: int) -> dict[str, Any]:
     from evaluation.reproduction.music.attributes import by_estimators
 
     direction, vector = desk.ear.direction(clip), desk.ear.vector(clip)
     return {
-        **heard(desk, piece, clip, seed), **by_estimators(clip, piece.attributes),
+        **heard(desk, piece, real, clip, seed), **by_estimators(clip, piece.attributes),
         "direction": None if direction is None else direction.tolist(),
         "vector": None if vector is None else vector.tolist(),
     }  # fmt: skip

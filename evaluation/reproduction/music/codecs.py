@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from evaluation.reproduction import fingerprints
+from evaluation.reproduction.music.continuation import real_of
 from evaluation.reproduction.music.desk import Desk, comparable
 from evaluation.reproduction.music.sets import chosen, orders, pairs, with_interval
 from evaluation.reproduction.music.settings import System
@@ -31,7 +32,7 @@ def record_of(desk: Desk, model: str) -> Record | None:
         codec = cache(lambda: Reconstruction(model, asked.device))
 
         def hear(number: int, piece: Any) -> list[Any]:
-            original = piece.part(asked.prompt_seconds, asked.seconds)
+            original = real_of(desk, piece)
             decoded = codec()(original)
             return [{"item": piece.name} | {name: score(original, decoded) for name, score in scores.items()}]
 

@@ -38,9 +38,9 @@ def record_of(desk: Desk, system: System) -> Record | None:
         )
 
         def hear(number: int, piece: Any) -> list[Any]:
-            prompt = piece.part(0.0, asked.prompt_seconds)
+            prompt, real = piece.part(0.0, asked.prompt_seconds), real_of(desk, piece)
             made = player().go_on(number, prompt, asked.seconds, seeds, system.steps)
-            return [heard(desk, piece, clip, seed) for seed, clip in made.items()]
+            return [heard(desk, piece, real, clip, seed) for seed, clip in made.items()]
 
         kept = {**settings, "weights": weights, "tags": desk.tags, "seeds": seeds}
         pieces = desk.prompts[: asked.prompts]
@@ -50,16 +50,21 @@ def record_of(desk: Desk, system: System) -> Record | None:
     return desk.record(KIND, system.label, weights, settings, asked.seeds, measure, {"tags": desk.tags})
 
 
-def heard(desk: Desk, piece: Any, clip: Any, seed: int) -> dict[str, Any]:
-    """What is heard of a clip that should be like what follows the prompt of a piece."""
-    import numpy as np
+def heard(desk: Desk, piece: Any, real: Any, clip: Any, seed: int) -> dict[str, Any]:
+    """What is heard of a clip that should be like what really follows the prompt of a piece.
 
+    The whole clip comes before its windows, since embedders remember only the latest clips.
+    """
     direction = desk.ear.direction(clip)
     said = None if direction is None else float(direction @ desk.ear.read([piece.caption])[0])
-    real = piece.part(desk.settings.prompt_seconds, desk.settings.seconds)
-    windows = rounded(np.asarray(desk.ear.windows(clip)))
     kld = desk.ear.divergence(real, clip)
+    windows = rounded(desk.ear.windows(clip))
     return {"item": piece.name, "seed": seed, "windows": windows, "clap": said, "kld": kld}
+
+
+def real_of(desk: Desk, piece: Any) -> Any:
+    """What really follows the prompt of a piece."""
+    return piece.part(desk.settings.prompt_seconds, desk.settings.seconds)
 
 
 def ceiling(desk: Desk, codec: str | None) -> Record | None:
@@ -77,8 +82,8 @@ def ceiling(desk: Desk, codec: str | None) -> Record | None:
         reconstruct = cache(lambda: Reconstruction(codec or "", asked.device))
 
         def hear(number: int, piece: Any) -> list[Any]:
-            real = piece.part(asked.prompt_seconds, asked.seconds)
-            return [heard(desk, piece, real if codec is None else reconstruct()(real), 0)]
+            real = real_of(desk, piece)
+            return [heard(desk, piece, real, real if codec is None else reconstruct()(real), 0)]
 
         kept = {**settings, "weights": weights, "tags": desk.tags}
         rows = desk.parts(f"{KIND}-{label}", kept, desk.prompts[: asked.prompts], hear)

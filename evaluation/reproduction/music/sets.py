@@ -22,6 +22,8 @@ FAD = "fad"
 CLIP_FIGURES = {"kld": False, "clap": True}
 """Figures of single clips, and whether more is better."""
 
+_TITLES = {FAD: "FAD", "kld": "KLD", "clap": "CLAP", "visqol_audio": "ViSQOL", "si_snr": "SI-SNR"}
+
 
 def distances(reference: Sequence[np.ndarray], clips: Sequence[np.ndarray], figures: Figures) -> None:
     """Add the Frechet distances of clips `[W, E]` each to the reference's.
@@ -145,7 +147,7 @@ def orders(
                 continue
             ours, difference = compared
             said = (paper.get(better, {}).get(name), paper.get(worse, {}).get(name))
-            found.append(Order(better, worse, name.upper(), source, said, ours, difference))
+            found.append(Order(better, worse, _TITLES.get(name, name), source, said, ours, difference))
     return found
 
 

@@ -132,8 +132,8 @@ def stability(desk: Desk) -> Section:
     text = (
         f"{asked.long_seconds:g} s of new sound after each of {asked.long_prompts} prompts, by parts of "
         f"{PART_SECONDS:g} s, FAD against such parts of all other held-out pieces; {REAL} is what really followed, as "
-        "far as the pieces last. Each FAD is of as many clips a seed, so that they compare with each other, but not "
-        "with those of other tables."
+        "far as the pieces last, which come to an end and fade. Each FAD is of as many clips a seed, so that they "
+        "compare with each other, but not with those of other tables."
     )
     told = [change for change in changes if change]
     parts = [text, show(rows) if rows else "", show(told) if told else "", missing]
