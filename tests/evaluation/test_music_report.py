@@ -113,7 +113,7 @@ def test_pieces_are_those_that_nobody_trained_on(world: Path, tmp_path: Path) ->
     assert [piece.name for piece in judged] == ["h0", "h1", "h2", "h3"]
     assert [piece.name for piece in held_out.others(judged, 3.0)] == ["h4", "h5", "h6", "h7", "h8", "v0", "v1", "v2"]
     assert judged[1].part(6.5, 2.0).seconds == pytest.approx(0.5) and judged[1].caption.startswith("a high whistle")
-    with pytest.raises(InputError, match="Only 9 held-out pieces .* last 3 s; ask for fewer --prompts"):
+    with pytest.raises(InputError, match=r"Only 9 held-out pieces .* last 3 s; ask for fewer --prompts"):
         held_out.judged(10, 3.0, "--prompts")
     with pytest.raises(InputError, match="There is no corpus"):
         HeldOut(tmp_path)
