@@ -149,7 +149,7 @@ def of_sounds(desk: Desk) -> Section:
         f"CLAP is the cosine to its caption, {REAL} is the piece itself."
     )
     claims = [(calm, rq), (calm, delays), (rq, delays)]
-    return _table(desk, "Music like a sound", "table 6", text, paper, claims, (FAD,))
+    return _table(desk, "audio", "Music like a sound", "table 6", text, paper, claims, (FAD,))
 
 
 def of_captions(desk: Desk) -> Section:
@@ -166,7 +166,7 @@ def of_captions(desk: Desk) -> Section:
         f"music each. The judge of CLAP ({desk.settings.ear}) is kind to models that were told by the same CLAP."
     )
     claims = [(calm, rq), (calm, delays), (rq, delays)]
-    return _table(desk, "Music of captions", "table 11", text, paper, claims, (FAD, "kld", "clap"))
+    return _table(desk, "text", "Music of captions", "table 11", text, paper, claims, (FAD, "kld", "clap"))
 
 
 def agreement(desk: Desk) -> Section:
