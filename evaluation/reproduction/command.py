@@ -41,10 +41,12 @@ def run(options: argparse.Namespace) -> None:
     for name in asked:
         if name not in known:
             raise InputError(f"There is no section {name!r}; choose from {', '.join(known)}.")
-    parts = [prepared.introduction]
-    for name in known if prepared.whole else asked:
+    written = list(known) if prepared.whole else asked
+    made: dict[str, list[str]] = {}
+    for name in dict.fromkeys([*asked, *written]):  # what is measured now may be told in other sections as well
         print(f"section {name}", file=sys.stderr, flush=True)
-        parts += shown(known[name]())
+        made[name] = shown(known[name]())
+    parts = [prepared.introduction, *(part for name in written for part in made[name])]
     write_text(options.out, "\n\n".join(parts) + "\n")
     print(options.out)
 

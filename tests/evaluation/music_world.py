@@ -96,7 +96,6 @@ def build(root: Path) -> Path:
     write_codec(root / "codec", "lsd")
     write_music(root / "more" / "calm-music-without-short-context", "consistency", packaged=False)
     write_music(root / "more" / "calm-music-without-noise", "consistency", short=True, packaged=False)
-    write_music(root / "more" / "calm-music-short-context-5", "consistency", short=True, packaged=False)
     for multiplier in (1, 8):
         write_music(root / "more" / f"calm-music-multiplier-{multiplier}-at-50", "consistency", short=True)
     return root
