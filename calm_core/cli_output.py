@@ -71,6 +71,8 @@ def _summary(name: str, meta: dict[str, Any]) -> str:
         parts.append(f"{meta['first_audio_seconds']:.2f} s to first audio")
     if meta.get("real_time_factor") is not None:
         parts.append(f"{meta['real_time_factor']:.1f} times real time")
+    if meta.get("sampler_share") is not None:
+        parts.append(f"{meta['sampler_share']:.0%} of the time in the sampler")
     return f"{name}: {', '.join(parts)}"
 
 

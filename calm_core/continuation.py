@@ -11,6 +11,7 @@ sound. Several rows can go on from one prompt, each with draws of its own: one p
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -31,10 +32,12 @@ class Step:
         token: of the text, or None for a model without text.
         frame: the next new frame of each row, [B, D] normalised or [B, K] codes; None while the prompt is still
             sounding.
+        sampler_seconds: of computing that the head took.
     """
 
     token: int | None
     frame: Tensor | None
+    sampler_seconds: float = 0.0
 
 
 class _Frames:
@@ -149,16 +152,18 @@ def continue_frames(
         if model.text is not None:
             uniforms = torch.rand(1, generator=draws[0]).to(device)
             token = int(model.text.sample(z_long[:, 0], uniforms, params.text_temperature))
-        frame = None
+        frame, took = None, 0.0
         if here >= delay:
             drawn = None
             if frames.needs_draw():
+                began = time.perf_counter()
                 drawn = _draw(model, z[:, 0], params, draws)
+                took = time.perf_counter() - began
             frames.add(drawn)
             frame = frames.finished()
         made += frame is not None
         step += 1
-        yield Step(token, frame)
+        yield Step(token, frame, took)
 
 
 def _draw(model: AudioLM, z: Tensor, params: ContinuationParams, draws: Sequence[torch.Generator]) -> Tensor:

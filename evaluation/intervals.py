@@ -31,3 +31,15 @@ def bootstrap_ratio(
     ratios = top[picks].sum(axis=1)[below > 0] / below[below > 0]
     low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
     return float(top.sum() / bottom.sum()), float(low), float(high)
+
+
+def basic_interval(found: float, errors: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The basic bootstrap's interval of a figure (Davison and Hinkley 1997, section 5.2).
+
+    Args:
+        found: The figure.
+        errors: Of resamples `[draws]`, by how much each lies above what it estimates.
+        level: Coverage.
+    """
+    low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
+    return float(found - high), float(found - low)

@@ -130,7 +130,7 @@ def test_a_documented_command_exists_with_its_options(command: str) -> None:
         modules = {"metrics": metrics, "bundled": bundled, "elo": elo, "mos": mos, "mushra": mushra}
         modules |= {"calibrate": calibrate, "power": power, "reproduce": reproduce, "attributes": attributes}
         modules[names[0]].add_arguments(parser)
-        if names[0] == "bundled":
+        if names[0] in ("bundled", "reproduce"):
             (reports,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
             parser = reports.choices[names[1]]
         assert options <= set(parser._option_string_actions)

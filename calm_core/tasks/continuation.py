@@ -171,7 +171,8 @@ class ContinuationTask:
             seconds: of new sound.
             params: how to sample.
             seeds: R of them; a row draws what it would alone.
-            meta: told `seconds`, `first_audio_seconds` and `real_time_factor` as they become known.
+            meta: told `seconds`, `first_audio_seconds`, `real_time_factor` and `sampler_share` (of all computing,
+                decoding included) as they become known.
             stop: set it to end early.
             clap: see `continue_frames`.
             told: called with each token of the text.
@@ -184,7 +185,7 @@ class ContinuationTask:
         return self._joined_chunks(prompt, _groups(steps, told), wanted, len(seeds), meta)
 
     def _joined_chunks(
-        self, prompt: Prompt, groups: Iterator[list[Tensor]], wanted: int, rows: int, meta: dict[str, Any]
+        self, prompt: Prompt, groups: Iterator[Group], wanted: int, rows: int, meta: dict[str, Any]
     ) -> Iterator[Tensor]:  # fmt: skip
         """The prompt, then `wanted` samples, made by decoders that have heard the prompt as well."""
         began = time.perf_counter()
@@ -204,7 +205,9 @@ class ContinuationTask:
                 yield tail
                 tail = tail[:, :0]
         left = wanted + tail.shape[1]
-        for frames in groups:
+        sampling = 0.0
+        for frames, sampler_seconds in groups:
+            sampling += sampler_seconds
             wave = _decoded(sounds, frames) / prompt.gain
             if skip:
                 skip, wave = max(0, skip - wave.shape[1]), wave[:, skip:]
@@ -215,25 +218,32 @@ class ContinuationTask:
             left -= wave.shape[1]
             seconds = (wanted - left) / self.sample_rate
             meta["seconds"] = round(meta["prompt_seconds"] + seconds, 4)
-            meta["real_time_factor"] = round(seconds / max(time.perf_counter() - began, 1e-9), 3)
+            elapsed = max(time.perf_counter() - began, 1e-9)
+            meta["real_time_factor"] = round(seconds / elapsed, 3)
+            meta["sampler_share"] = round(sampling / elapsed, 4)
             yield wave
 
 
-def _groups(steps: Iterator[Step], told: Callable[[int], None]) -> Iterator[list[Tensor]]:
+Group = tuple[list[Tensor], float]
+"""Frames that are decoded together, and the seconds of computing in which the head drew them."""
+
+
+def _groups(steps: Iterator[Step], told: Callable[[int], None]) -> Iterator[Group]:
     """Frames in the groups in which they are decoded; the tokens are told on the way."""
     sizes = group_sizes()
     waiting: list[Tensor] = []
-    size = next(sizes)
+    size, took = next(sizes), 0.0
     for step in steps:
+        took += step.sampler_seconds
         if step.token is not None:
             told(step.token)
         if step.frame is not None:
             waiting.append(step.frame)
         if len(waiting) == size:
-            yield waiting
-            waiting, size = [], next(sizes)
+            yield waiting, took
+            waiting, size, took = [], next(sizes), 0.0
     if waiting:
-        yield waiting
+        yield waiting, took
 
 
 def _decoded(sounds: Sequence[Sound], frames: Sequence[Tensor]) -> Tensor:

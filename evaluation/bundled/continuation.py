@@ -21,6 +21,7 @@ from evaluation.clips import Clip
 from evaluation.errors import InputError
 from evaluation.intervals import bootstrap_ratio
 from evaluation.metrics import find_metric
+from evaluation.metrics.signal import level_db
 
 
 @dataclass(frozen=True)
@@ -171,10 +172,9 @@ def ends(settings: Settings, part_seconds: float = 5.0) -> list[End]:
             parts = [_part(clip, words, begin, part_seconds) for clip, words in made]
             heard = recognise(parts, f"{system}, {end} seconds, recognised", settings.processes)
             for number, (part, text) in enumerate(zip(parts, heard, strict=True)):
-                level = 10 * float(np.log10(max(float(np.square(part.samples).mean()), 1e-10)))
                 wrong, words = word_errors(part.transcript or "", text)
                 own = float(prompts[number] @ _voice(part, embedding))
-                rows.append(End(system, number, end, level, wrong, words, own))
+                rows.append(End(system, number, end, level_db(part), wrong, words, own))
     return rows
 
 

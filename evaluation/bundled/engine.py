@@ -16,7 +16,7 @@ from evaluation.errors import InputError
 
 
 @contextmanager
-def _user_errors() -> Iterator[None]:
+def user_errors() -> Iterator[None]:
     """Turn the engine's errors for users into ours."""
     import calm_core.errors
 
@@ -130,7 +130,7 @@ class Speech:
         import calm_core
 
         self.variant = variant
-        with _user_errors():
+        with user_errors():
             self._task = calm_core.load(variant.model, task="tts", device=device)
 
     def bundled_voices(self) -> list[str]:
@@ -139,13 +139,13 @@ class Speech:
 
     def voice(self, voice: str | Clip) -> Any:
         """A voice by name, or cloned from a clip; reusable."""
-        with _user_errors():
+        with user_errors():
             return self._task.voice(voice if isinstance(voice, str) else to_audio(voice))
 
     def say(self, item: str, text: str, voice: Any, seed: int, said: str | None = None) -> Spoken:
         """The model reads a text."""
         values = {"temperature": self.variant.temperature, "steps": self.variant.steps, "cfg": self.variant.cfg}
-        with _user_errors():
+        with user_errors():
             began = time.perf_counter()
             audio = self._task.generate(text, voice=voice, seed=seed, **values)
             seconds = time.perf_counter() - began
@@ -159,7 +159,7 @@ class Continuation:
     def __init__(self, model: str, device: str = "cpu") -> None:
         import calm_core
 
-        with _user_errors():
+        with user_errors():
             self._task = calm_core.load(model, task="speech_continuation", device=device)
 
     def go_on(
@@ -177,7 +177,7 @@ class Continuation:
         Returns:
             The clip, and each word with the second of the clip at which it is spoken.
         """
-        with _user_errors():
+        with user_errors():
             heard = None if prompt is None else to_audio(prompt)
             made = self._task.generate(heard, seconds, seed=seed, temperature=temperature)
         head = made.meta["prompt_seconds"]
@@ -196,18 +196,18 @@ class Reconstruction:
     def __init__(self, model: str, device: str = "cpu") -> None:
         import calm_core
 
-        with _user_errors():
+        with user_errors():
             self._task = calm_core.load(model, task="codec", device=device)
         self.bitrate: float | None = self._task.bitrate
 
     def latents(self, clip: Clip) -> tuple[np.ndarray, float]:
         """Latents `[T, D]` of a clip and their frames per second."""
-        with _user_errors():
+        with user_errors():
             return self._task.encode(to_audio(clip)).numpy(), self._task.frame_rate
 
     def __call__(self, clip: Clip) -> Clip:
         """The clip after the codec, cut to the clip's length (a codec pads to whole frames)."""
-        with _user_errors():
+        with user_errors():
             decoded = _to_clip(clip.item, self._task.reconstruct(to_audio(clip)), clip.transcript)
         return Clip(
             clip.item,
@@ -223,20 +223,20 @@ class CaptionSpace:
     def __init__(self, model: str, device: str = "cpu") -> None:
         import calm_core
 
-        with _user_errors():
+        with user_errors():
             self._task = calm_core.load(model, task="clap", device=device)
 
     def hear(self, item: str, audio: Any) -> np.ndarray:
         """The embedding `[E]` of an `Audio`; `item` names it in errors."""
         try:
-            with _user_errors():
+            with user_errors():
                 return self._task.embed_audio(audio)[0].numpy()
         except InputError as error:
             raise InputError(f"{item}: {error}") from error
 
     def read(self, captions: Sequence[str]) -> np.ndarray:
         """The embeddings `[N, E]` of captions."""
-        with _user_errors():
+        with user_errors():
             parts = [self._task.embed_text(captions[at : at + 64]).numpy() for at in range(0, len(captions), 64)]
         return np.concatenate(parts)
 

@@ -84,10 +84,14 @@ class Clap:
 
     Args:
         model: What `calm_core.load(..., task="clap")` gives.
+
+    Attributes:
+        window_seconds: Length of the window that it hears at once.
     """
 
     def __init__(self, model: Any):
         self._model = model
+        self.window_seconds: float = model.seconds
 
     def __call__(self, clip: Clip) -> np.ndarray:
         """Rows of length 1; see `Embedder`."""
@@ -138,9 +142,9 @@ class _Remembered:
 
 
 class _RememberedTexts(_Remembered):
-    def __init__(self, embedder: TextEmbedder):
+    def __init__(self, embedder: Clap):
         super().__init__(embedder)
-        self.embed_text = embedder.embed_text
+        self.embed_text, self.window_seconds = embedder.embed_text, embedder.window_seconds
 
 
 @lru_cache(maxsize=2)

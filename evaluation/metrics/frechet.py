@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from evaluation.clips import Clip
 from evaluation.errors import InputError
+from evaluation.intervals import basic_interval
 from evaluation.metrics.embedders import Embedder
 
 DRAWS = 200
@@ -142,9 +143,29 @@ def distance_interval(
         level: Coverage.
         draws: Number of resamples.
     """
-    found = frechet_distance(_joined(reference), _joined(clips))
-    drawn = _resampled(lambda a, b: frechet_distance(_joined(a), _joined(b)), reference, clips, rng, draws)
-    return _turned(found, drawn - drawn.mean(), level)
+    found, drawn = distance_and_resamples(reference, clips, rng, draws)
+    return basic_interval(found, drawn - drawn.mean(), level)
+
+
+def distance_and_resamples(
+    reference: Sequence[np.ndarray], clips: Sequence[np.ndarray], rng: np.random.Generator, draws: int = DRAWS
+) -> tuple[float, np.ndarray]:
+    """The distance of two sets, and the distances `[draws]` of sets whose clips are drawn from them again.
+
+    The draws hang on the generator and on how many clips there are alone: of several systems that made clips of the
+    same prompts, measured with equal generators, the n-th resamples hold the same prompts.
+
+    Args:
+        reference: Frames `[W, E]` of each clip of the reference set.
+        clips: Of each judged clip.
+        rng: Source of the draws.
+        draws: Number of resamples.
+    """
+
+    def measure(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> float:
+        return frechet_distance(_joined(a), _joined(b))
+
+    return measure(reference, clips), _resampled(measure, reference, clips, rng, draws)
 
 
 def infinity_interval(
@@ -169,12 +190,7 @@ def infinity_interval(
     found = frechet_infinity(reference, clips, rng, smallest_share)
     truth = frechet_distance(_joined(reference), _joined(clips))
     drawn = _resampled(lambda a, b: frechet_infinity(a, b, rng, smallest_share), reference, clips, rng, draws)
-    return found, *_turned(found, drawn - truth, level)
-
-
-def _turned(found: float, errors: np.ndarray, level: float) -> tuple[float, float]:
-    low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
-    return float(found - high), float(found - low)
+    return found, *basic_interval(found, drawn - truth, level)
 
 
 class FrechetDistance:

@@ -73,3 +73,16 @@ def log_spectral_distance(reference: Clip, degraded: Clip) -> float:
         20 * np.log10(np.maximum(_magnitudes(samples, window, hop), _FLOOR)) for samples in _pair(reference, degraded)
     )
     return float(np.sqrt(((clean - noisy) ** 2).mean(axis=1)).mean())
+
+
+def level_db(clip: Clip) -> float:
+    """Mean power in dB of full scale; silence is -100."""
+    return float(10 * np.log10(max(float(np.square(clip.samples).mean()), 1e-10)))
+
+
+def spectral_centroid(clip: Clip) -> float:
+    """Mean frequency of a clip's power, Hz, over 64 ms frames together: what is loud counts; 0 for silence."""
+    window = round(0.064 * clip.sample_rate)
+    power = np.square(_magnitudes(clip.samples, window, window // 2)).sum(axis=0)
+    frequencies = np.linspace(0, clip.sample_rate / 2, len(power))
+    return float(frequencies @ power / power.sum()) if power.sum() > 0 else 0.0

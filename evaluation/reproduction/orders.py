@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.errors import InputError
+from evaluation.intervals import basic_interval
 
 Pairs = Mapping[str, tuple[float, float]]
 """Numerator and denominator of each unit, such as wrong words and words, or nats and tokens."""
@@ -123,6 +124,53 @@ def seed_difference(better: list[float], worse: list[float], *, higher_is_better
     sign = -1.0 if higher_is_better else 1.0
     each = [sign * (w - b) for b, w in zip(better, worse, strict=True)]
     return Difference(float(np.mean(each)), min(each), max(each), len(each))
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A figure of a set, averaged over seeds, and the same of each resample of its units.
+
+    Attributes:
+        value: The figure.
+        resamples: `[draws]`.
+    """
+
+    value: float
+    resamples: np.ndarray
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 %, by the basic bootstrap around the resamples' mean."""
+        return basic_interval(self.value, self.resamples - self.resamples.mean())
+
+
+def resampled_difference(
+    better: Resampled, worse: Resampled, units: int, *, higher_is_better: bool = False
+) -> Difference:
+    """Of figures that only a whole set has, measured on the same units with the same resamples of them.
+
+    Seeds of one system, which went on from the same units, are averaged, resample by resample. Resamples of a set stand
+    beside their own mean, since a resample repeats units, which moves such figures (`frechet.distance_interval`).
+
+    Args:
+        better: Of the system that the claim calls better.
+        worse: Of the other one.
+        units: On how many units both rest.
+        higher_is_better: Whether larger figures are better.
+
+    Raises:
+        InputError: The numbers of resamples differ.
+    """
+    if better.resamples.shape != worse.resamples.shape:
+        raise InputError(
+            f"Two systems are compared by the same resamples; {len(better.resamples)} and {len(worse.resamples)} were "
+            "given."
+        )
+    sign = -1.0 if higher_is_better else 1.0
+    drawn = sign * (worse.resamples - better.resamples)
+    value = sign * (worse.value - better.value)
+    low, high = basic_interval(value, drawn - drawn.mean())
+    return Difference(value + 0.0, low + 0.0, high + 0.0, units)
 
 
 def table_rows(orders: list[Order]) -> list[tuple[str, ...]]:

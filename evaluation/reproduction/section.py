@@ -1,6 +1,6 @@
-"""What every section of the report on speech works with: its settings, sums by unit, tables."""
+"""What sections of reports work with: the settings of those on speech, sums by unit, tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,21 @@ class Section:
     title: str
     text: str
     orders: list[Order]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A report that is ready to be made.
+
+    Attributes:
+        introduction: Its head.
+        sections: By name, in order.
+        whole: Whether sections that were not asked for are written as well.
+    """
+
+    introduction: str
+    sections: Mapping[str, Callable[[], Section]]
+    whole: bool = False
 
 
 def sums(rows: Sequence[Any], unit: str, values: Callable[[Any], tuple[float, float]]) -> Pairs:

@@ -77,7 +77,7 @@ def test_the_prompt_stays_at_the_head_and_the_rest_follows(players: dict[str, Mu
     with players[head].stream(prompt(), 0.8, seed=3) as stream:
         chunks = list(stream)
     assert len(chunks) > 4 and torch.equal(torch.cat(chunks), made.samples)
-    assert "first_audio_seconds" in stream.meta
+    assert "first_audio_seconds" in stream.meta and 0 < stream.meta["sampler_share"] < 1
 
 
 @pytest.mark.parametrize("head", HEADS)
