@@ -16,6 +16,7 @@ from starlette.datastructures import UploadFile
 from app.clips import FORMATS, Clip
 from app.encoding import MEDIA_TYPES
 from app.errors import UserError
+from app.models import GO_ON
 from app.responses import encoded_response, marked_headers, while_connected
 from app.services import Services
 from app.speech import VoiceRef
@@ -72,7 +73,7 @@ def continuation_routes(services: Services) -> APIRouter:
             name = _format(body)
             await asyncio.to_thread(synthesizer.wait)
             run = services.open_continuation(
-                model=body.model or await asyncio.to_thread(synthesizer.default_continuation),
+                model=body.model or await asyncio.to_thread(synthesizer.catalogue.default, GO_ON),
                 prompt=await asyncio.to_thread(_prompt, services, request, body, path),
                 prompt_seconds=body.prompt_seconds, seconds=body.seconds, seed=body.seed, temperature=body.temperature,
                 text_temperature=body.text_temperature, steps=body.steps, top_k=body.top_k,

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from app.continuation import LIMITS, PROMPT_SECONDS
+from app.models import GO_ON
 from app.pages import markup
 from app.pages.relay import message, telling
 from app.services import Services
@@ -214,10 +215,10 @@ def _connect_models(
 
     async def open_page() -> tuple:
         await asyncio.to_thread(services.synthesizer.wait)
-        models = await asyncio.to_thread(services.synthesizer.continuations)
+        models = await asyncio.to_thread(services.synthesizer.catalogue.of, GO_ON)
         if not models:
             return [], *[gr.skip()] * 6, gr.update(visible=False), gr.update(visible=True)
-        first = await asyncio.to_thread(services.synthesizer.default_continuation)
+        first = await asyncio.to_thread(services.synthesizer.catalogue.default, GO_ON)
         kinds = {one["discrete"] for one in models}
         listed = gr.update(choices=[(_label(one), one["id"]) for one in models], value=first)
         switch = gr.update(visible=len(kinds) == 2)

@@ -15,6 +15,7 @@ from gradio.utils import get_upload_folder
 
 from app.clips import FORMATS
 from app.errors import UserError, unexpected
+from app.models import GO_ON
 from app.runs import Run
 from app.services import Services
 from app.speech import LIMITS
@@ -84,7 +85,7 @@ def build(services: Services) -> None:
     @_answers
     async def models() -> list[dict[str, Any]]:
         """Every model with id, task, title, parameters, source, licence and language."""
-        return await asyncio.to_thread(synthesizer.models)
+        return await asyncio.to_thread(synthesizer.catalogue.all)
 
     @_answers
     async def voices(model: str = "") -> list[dict[str, Any]]:
@@ -120,7 +121,7 @@ def _continue_speech(services: Services) -> None:
         """
         _check_format(audio_format)
         await asyncio.to_thread(services.synthesizer.wait)
-        model = model or await asyncio.to_thread(services.synthesizer.default_continuation)
+        model = model or await asyncio.to_thread(services.synthesizer.catalogue.default, GO_ON)
         if example:
             prompt = services.prompts.get(example)
         else:

@@ -168,7 +168,7 @@ def _connect_models(
         """What a new visit needs: models, voices, defaults and the voices that this visitor saved."""
         token = token or secrets.token_urlsafe(24)
         await asyncio.to_thread(synthesizer.wait)
-        models = [info for info in await asyncio.to_thread(synthesizer.models) if info["task"] == "tts"]
+        models = [info for info in await asyncio.to_thread(synthesizer.catalogue.all) if info["task"] == "tts"]
         chosen = settings.default_model
         known = gr.update(choices=[(_model_label(info), info["id"]) for info in models], value=chosen)
         try:
