@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -99,8 +100,9 @@ class Models:
         folder = ASSETS / "checkpoints" / model
         folder = folder if folder.is_dir() else Path(model)
         files = sorted(folder.glob("*")) if folder.is_dir() else [folder] if folder.exists() else []
-        if files and (clap := clap_folder(model)):
-            files += sorted(Path(clap).glob("*"))
+        with suppress(UserError), sentences():  # what is no model of ours is refused when it is loaded
+            if folder.is_dir() and (clap := clap_folder(model)):
+                files += sorted(Path(clap).glob("*"))
         stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
         return hashlib.sha256(repr((model, stats)).encode()).hexdigest()
 

@@ -59,8 +59,8 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
 async def frames(runs: Runs, run: Run) -> AsyncGenerator[bytes, None]:
     """The stream of the page: blocks of one kind byte, a little-endian uint32 length and the payload.
 
-    Kind 0 is a JSON message (`type` waiting, progress, started, words, finished or failed), kind 1 is int16 PCM, and the
-    kinds above it are that of the second variant, the third, ...
+    Kind 0 is a JSON message (`type` waiting, progress, started, words, finished or failed), kind 1 is int16 PCM, and
+    the kinds above it are that of the second variant, the third, ...
     """
     async with aclosing(runs.events(run)) as events:
         async for event in events:

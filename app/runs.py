@@ -132,7 +132,7 @@ class Runs:
                 self._leave(run)
 
     def clip_id(self, run: Run) -> str:
-        """What a run's clip, its first variant's, will be called when it ends by itself; a stopped one is named anew."""
+        """What the clip of a run's first variant will be called when it ends by itself; stopped ones are named anew."""
         return self._key(run.request.alone()[0])
 
     async def result(self, run: Run) -> Finished:

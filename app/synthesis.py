@@ -150,8 +150,8 @@ class Synthesizer:
     ) -> Iterator[tuple[int, np.ndarray, dict[str, Any]]]:
         """Yield sample rate in hertz, float32 samples `[samples]` and the parameters in effect.
 
-        Of music samples are `[variants, samples]`. Of a continuation the prompt comes first; `prompt_end` is the second where it ends, and `words` are those
-        thought of so far.
+        Of music samples are `[variants, samples]`. Of a continuation the prompt comes first; `prompt_end` is the
+        second where it ends, and `words` are those thought of so far.
 
         Raises:
             UserError: the model, the voice, the text or the prompt cannot be used.

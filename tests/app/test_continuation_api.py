@@ -78,7 +78,7 @@ def test_a_recording_may_come_as_base64(api: httpx.Client) -> None:
     [
         ({"prompt": "nobody"}, 404, ["nobody", "slt"]),
         ({"prompt": ""}, 400, ["example prompt"]),
-        ({"audio": "x!"}, 400, ["one prompt"]),
+        ({"audio": "x!"}, 400, ["one sound"]),
         ({"audio": "x!", "prompt": ""}, 400, ["base64"]),
         ({"model": "/etc/passwd"}, 404, ["model"]),
         ({"model": "calm-tts-en"}, 404, ["model"]),
