@@ -109,7 +109,7 @@ def build(demo: gr.Blocks, services: Services, channel: gr.HTML, visitor: gr.Bro
             {"run": run.id, "request": run.request.parameters(), "title": title}
             for run, title in zip(runs, titles, strict=True)
         ]
-        return message("continuation", runs=told), seed
+        return message("runs", place="continuation", runs=told), seed
 
     start.click(
         go_on,
