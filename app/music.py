@@ -17,8 +17,6 @@ Part = Literal["beginning", "end", "all"]
 OWN_PIECE = "your piece"
 RESULT_PREFIX = "clip:"
 NEW_SECONDS = {CONTINUE: 27.0, DESCRIBE: 30.0}  # of new sound by default: a clip of 30 s, as in the paper
-# More steps than this do not help a consistency head (CALM, table 9).
-MOST_CONSISTENCY_STEPS = 10
 
 
 @dataclass(frozen=True, kw_only=True)

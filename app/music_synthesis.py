@@ -82,6 +82,13 @@ class MusicMaker:
         longest = self._settings.max_music_prompt_seconds
         return self._models.engine().read_audio(path, min_seconds=1.0, max_seconds=longest, mono=False, name=name)
 
+    @staticmethod
+    def step_notices(head: str, steps: int) -> tuple[str, ...]:
+        """What is to be said about a number of steps for a kind of head (CALM, table 9)."""
+        from calm_core.tasks.music import step_notices
+
+        return step_notices(head, steps)
+
     def seconds_of(self, path: Path, name: str = "The sound") -> float:
         """The length of such a sound.
 

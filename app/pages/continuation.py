@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ from app.continuation import LIMITS, PROMPT_SECONDS
 from app.models import GO_ON
 from app.pages import markup
 from app.pages.relay import message, telling
+from app.pages.shared import QUIET, chosen_seed, model_label, number_of
 from app.services import Services
 from app.speech import MAX_SEED, VoiceRef
 from app.voices import STATEMENT
 
 EXAMPLE, OWN = "Example", "Your own"
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def build(demo: gr.Blocks, services: Services, channel: gr.HTML, visitor: gr.Bro
     ) -> tuple:
         """Check the request and open one run, or two of which the second waits; the script then streams them."""
         ref = await asyncio.to_thread(_chosen, services, source, example, recording, consent, token)
-        seed = seed if keep_seed and seed is not None else secrets.randbelow(MAX_SEED + 1)
+        seed = chosen_seed(seed, keep_seed)
         runs = []
         for one in _competitors(known, model, beside):
             run = services.open_continuation(
@@ -220,7 +219,7 @@ def _connect_models(
             return [], *[gr.skip()] * 6, gr.update(visible=False), gr.update(visible=True)
         first = await asyncio.to_thread(services.synthesizer.catalogue.default, GO_ON)
         kinds = {one["discrete"] for one in models}
-        listed = gr.update(choices=[(_label(one), one["id"]) for one in models], value=first)
+        listed = gr.update(choices=[(model_label(one), one["id"]) for one in models], value=first)
         switch = gr.update(visible=len(kinds) == 2)
         return models, listed, switch, *follow(models, first, False), gr.update(visible=True), gr.update(visible=False)
 
@@ -260,22 +259,18 @@ def _connect_reuse(channel: gr.HTML, model: gr.Dropdown, prompt: Prompt, samplin
         if data.get("task") != "speech_continuation":
             return (gr.skip(),) * 11
 
-        def number(name: str) -> Any:
-            value = data.get(name)
-            return value if isinstance(value, (int, float)) else gr.skip()
-
         example = isinstance(data.get("prompt"), str) and not data.get("cloned")
         return (
             data["model"] if isinstance(data.get("model"), str) else gr.skip(),
             EXAMPLE if example else OWN,
             data["prompt"] if example else gr.skip(),
-            number("prompt_seconds"),
-            number("asked_seconds"),
-            number("temperature"),
-            number("text_temperature"),
-            number("steps"),
+            number_of(data, "prompt_seconds"),
+            number_of(data, "asked_seconds"),
+            number_of(data, "temperature"),
+            number_of(data, "text_temperature"),
+            number_of(data, "steps"),
             data.get("top_k") or 0,
-            number("seed"),
+            number_of(data, "seed"),
             True,
         )
 
@@ -285,8 +280,3 @@ def _connect_reuse(channel: gr.HTML, model: gr.Dropdown, prompt: Prompt, samplin
         [model, prompt.source, prompt.example, prompt.seconds, *sampling.inputs()],
         **QUIET,
     )
-
-
-def _label(info: dict[str, Any]) -> str:
-    kind = "codes" if info["discrete"] else "continuous latents"
-    return " · ".join(part for part in (info["title"], kind, info["source"]) if part)

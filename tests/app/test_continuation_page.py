@@ -39,7 +39,9 @@ def test_a_prompt_goes_on_with_its_words_beside_the_baseline(visit: Visit) -> No
     visit.wait_text("#going-on .player.baseline .status", "Done")
     titles = page.locator("#going-on .whose").all_inner_texts()
     assert titles == ["Tiny CALM", "Tiny RQ"]
-    sounds = page.evaluate("window.calmStudio.desks.continuation.players.map((p) => [p.sound.seconds, p.promptEnd, p.sound.playing])")
+    sounds = page.evaluate(
+        "window.calmStudio.desks.continuation.players.map((p) => [p.sound.seconds, p.promptEnd, p.sound.playing])"
+    )
     assert [round(seconds, 1) for seconds, _, _ in sounds] == [7.0, 7.0]
     assert [end for _, end, _ in sounds] == [2.96, 2.96]
     assert sounds[1][2] is False, "the second waits for a press on Play"
@@ -50,7 +52,9 @@ def test_a_prompt_goes_on_with_its_words_beside_the_baseline(visit: Visit) -> No
     assert page.inner_text("#going-on .thoughts").strip() == told
     # one sounds at a time
     page.locator("#going-on .player").nth(0).locator(".seek").press("Home")
-    page.evaluate("window.calmStudio.desks.continuation.players[0].sound.playing || window.calmStudio.desks.continuation.players[0].toggle()")
+    page.evaluate(
+        "((player) => player.sound.playing || player.toggle())(window.calmStudio.desks.continuation.players[0])"
+    )
     page.locator("#going-on .baseline .play").click()
     page.wait_for_function("window.calmStudio.desks.continuation.players[1].sound.playing")
     assert not page.evaluate("window.calmStudio.desks.continuation.players[0].sound.playing")
