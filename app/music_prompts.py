@@ -80,18 +80,29 @@ def render(folder: Path) -> list[Path]:
 
 def chosen() -> Iterator[tuple[int, Piece]]:
     """Seeds and pieces of `GENRES`, each led by an instrument that is held out there."""
+    for number, genre in enumerate(GENRES):
+        yield held_out_piece(genre, FIRST_SEED + 1000 * number)
+
+
+def held_out_piece(genre: str, seed: int) -> tuple[int, Piece]:
+    """The first seed from `seed` on whose piece is led by an instrument that training never hears lead in its genre.
+
+    Raises:
+        InputError: the genre has no such instrument.
+    """
     import calm_core
+    from calm_core.errors import InputError
     from calm_core.training.music.composer import compose
     from calm_core.training.music.corpus import is_held_out, load_recipe
+    from calm_core.training.music.genres import GENRES as ALL
 
     recipe = load_recipe(Path(calm_core.__file__).parent / "configs" / "corpus_music.yaml", [])
-    for number, genre in enumerate(GENRES):
-        seed = FIRST_SEED + 1000 * number
-        while not is_held_out(
-            genre, (piece := compose(seed, recipe.seconds, genre)).instruments[0], recipe.held_out_per_mille
-        ):
-            seed += 1
-        yield seed, piece
+    leads = [one for one in ALL[genre].melody if is_held_out(genre, one, recipe.held_out_per_mille)]
+    if not leads:
+        raise InputError(f"No instrument is held out in {genre!r}; choose one of {', '.join(GENRES)}.")
+    while (piece := compose(seed, recipe.seconds, genre)).instruments[0] not in leads:
+        seed += 1
+    return seed, piece
 
 
 def _title(told: dict[str, Any]) -> str:

@@ -14,7 +14,8 @@ from app.studies.schema import read_study
 from tests.studies.makers import study, text, write_folder
 
 FOLDERS = study_folders(STUDIES)
-SPOKEN = [folder for folder in FOLDERS if folder.name != "meaningfulness"]
+MUSIC = {"enjoyment": "pairwise", "music-quality": "mos"}
+SPOKEN = [folder for folder in FOLDERS if folder.name not in ("meaningfulness", *MUSIC)]
 WITH_SOUNDS = study_folders(STUDIES, with_sounds=True)
 
 
