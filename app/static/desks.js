@@ -1,7 +1,7 @@
 /** The desks of the page by the place that messages name; each is made when its part of the page is there. */
 
 import { ContinuationDesk } from './continuation.js';
-import { connectCaptions, MusicDesk } from './music.js';
+import { MusicDesk } from './music.js';
 
 const PLACES = {
   continuation: { root: 'continuation', start: 'go-on', stop: 'go-on-stop', make: (root, tell) => new ContinuationDesk(root, tell) },
@@ -11,10 +11,7 @@ const PLACES = {
   },
   'clap-to-music': {
     root: 'cm-stage', start: 'cm-go', stop: 'cm-stop',
-    make: (root, tell) => {
-      connectCaptions(document.getElementById('cm-captions'));
-      return new MusicDesk(root, tell, { task: 'clap_to_music', prefix: 'cm' });
-    },
+    make: (root, tell) => new MusicDesk(root, tell, { task: 'clap_to_music', prefix: 'cm' }),
   },
 };
 

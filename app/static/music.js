@@ -139,13 +139,11 @@ export class MusicDesk extends Desk {
 }
 
 /** Chips with captions write their text into the description. */
-export function connectCaptions(root) {
-  root.addEventListener('click', (event) => {
-    const text = event.target.closest?.('.caption')?.textContent;
-    const area = document.querySelector('#cm-text textarea');
-    if (!text || !area) return;
-    area.value = text;
-    area.dispatchEvent(new Event('input', { bubbles: true }));
-    area.focus();
-  });
-}
+document.addEventListener('click', (event) => {
+  const text = event.target.closest?.('.caption')?.textContent;
+  const area = document.querySelector('#cm-text textarea');
+  if (!text || !area) return;
+  area.value = text;
+  area.dispatchEvent(new Event('input', { bubbles: true }));
+  area.focus();
+});
