@@ -36,7 +36,7 @@ def build(demo: gr.Blocks, services: Services, channel: gr.HTML, tabs: gr.Tabs) 
                 )
                 with gr.Row(elem_classes="hear"):
                     hear = gr.Button("Hear the prompt", elem_id="mc-hear", size="sm", min_width=120)
-                    rebuilt = gr.Button("… and through the codec", elem_id="mc-codec", size="sm", min_width=120)
+                    rebuilt = gr.Button("Through the codec", elem_id="mc-codec", size="sm", min_width=120)
                 gr.HTML(html_template=music_markup.PROMPT, js_on_load=None, elem_id="mc-prompt")
                 with gr.Row(elem_classes="actions"):
                     start = gr.Button("Continue", variant="primary", elem_id="mc-go", scale=3, min_width=120)
