@@ -117,9 +117,9 @@ export class MusicDesk extends Desk {
   }
 
   notice(notices) {
-    const list = this.root.querySelector('.notices');
-    list.replaceChildren(...(notices ?? []).map((sentence) => make('li', '', sentence)));
-    list.hidden = !notices?.length;
+    const box = this.root.querySelector('.notices');
+    box.firstElementChild.replaceChildren(...(notices ?? []).map((sentence) => make('li', '', sentence)));
+    box.hidden = !notices?.length;
   }
 
   /** The prompt alone, or before and after the codec. */
