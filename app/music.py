@@ -14,6 +14,7 @@ from app.speech import MAX_SEED, VoiceRef, checked_count, checked_number, checke
 
 CONTINUE, DESCRIBE = "music_continuation", "clap_to_music"
 Part = Literal["beginning", "end", "all"]
+Guide = Literal["none", "prompt"]
 OWN_PIECE = "your piece"
 RESULT_PREFIX = "clip:"
 NEW_SECONDS = {CONTINUE: 27.0, DESCRIBE: 30.0}  # of new sound by default: a clip of 30 s, as in the paper
@@ -89,7 +90,7 @@ class MusicContinuationRequest(MusicRequest):
     prompt: VoiceRef
     prompt_part: Part
     prompt_seconds: float
-    guide: Literal["none", "prompt"] = "none"
+    guide: Guide = "none"
 
     def heard(self) -> tuple[VoiceRef | None, ...]:
         """The prompt."""
@@ -162,10 +163,11 @@ def check_music_continuation(
     Raises:
         UserError: one value is outside its limits; the sentence names the value and the limit.
     """
-    part, guided = prompt_part or "beginning", guide or "none"
-    if part not in get_args(Part):
+    part: Part | None = next((one for one in get_args(Part) if one == (prompt_part or "beginning")), None)
+    if part is None:
         raise UserError("The prompt part must be beginning, end or all.", param="prompt_part")
-    if guided not in ("none", "prompt"):
+    guided: Guide | None = next((one for one in get_args(Guide) if one == (guide or "none")), None)
+    if guided is None:
         raise UserError("The guide must be none or prompt.", param="guide")
     cfg = numbers.get("cfg")
     if guided == "none" and cfg not in (None, 1):

@@ -20,6 +20,7 @@ import yaml
 
 from app.encoding import synthetic_note
 from app.music import CONTINUE
+from app.samples.sound_file import with_serial
 from app.settings import ASSETS
 
 if TYPE_CHECKING:
@@ -66,11 +67,10 @@ def render(folder: Path) -> list[Path]:
     entries: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".music-") as part:
         for seed, piece in chosen():
-            told = piece.attributes()
-            name = told["genre"].lower().replace(" ", "-")
+            name = piece.genre.replace(" ", "-")
             samples = play(piece, seed)[: round(SECONDS * MUSIC_RATE)]
             _write(Path(part) / f"{name}.ogg", _faded(samples, MUSIC_RATE), MUSIC_RATE)
-            entries[name] = {"file": f"{name}.ogg", "description": _title(told), "licence": "MIT", "seed": seed}
+            entries[name] = {"file": f"{name}.ogg", "description": _title(piece), "licence": "MIT", "seed": seed}
         text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=110)
         (Path(part) / LIST).write_text(_NOTE + text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -105,10 +105,9 @@ def held_out_piece(genre: str, seed: int) -> tuple[int, Piece]:
     return seed, piece
 
 
-def _title(told: dict[str, Any]) -> str:
+def _title(piece: Piece) -> str:
     """What a listener reads: who leads, how fast."""
-    leads = " and ".join(told["instruments"][:2])
-    return f"{leads}, {round(told['tempo_bpm'])} beats a minute"
+    return f"{' and '.join(piece.instruments[:2])}, {round(piece.tempo)} beats a minute"
 
 
 def _faded(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -123,6 +122,7 @@ def _write(path: Path, samples: np.ndarray, rate: int) -> None:
     with soundfile.SoundFile(path, "w", rate, 1, format="OGG", subtype="VORBIS", compression_level=_QUALITY) as file:
         file.comment = synthetic_note(CONTINUE)
         file.write(samples.astype(np.float32))
+    path.write_bytes(with_serial(path.read_bytes(), 1))  # the same bytes each time
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ class ArenaService:
         self._lock = threading.Lock()
         secret = settings.resolved_secret_key()
         self._signer = Signer(secret, clock)
-        examples = {
+        examples: dict[Task, ExamplePrompts] = {
             GO_ON: ExamplePrompts(settings.prompts_dir),
             CONTINUE_MUSIC: ExamplePrompts(settings.music_prompts_dir, MUSIC_PROMPTS),
         }

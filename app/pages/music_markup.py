@@ -69,7 +69,8 @@ def stage(variants: int, name: str) -> str:
     """Notices, players for as many variants, and the history of the tab."""
     players = "\n".join(_player(number) for number in range(1, variants + 1))
     history = HISTORY.replace("History of this visit", f"{name} of this visit")
-    return f'<div class="notices" role="status" hidden><ul></ul></div>\n<div class="variants">\n{players}\n</div>\n{history}'
+    notices = '<div class="notices" role="status" hidden><ul></ul></div>'
+    return f'{notices}\n<div class="variants">\n{players}\n</div>\n{history}'
 
 
 # The prompt, alone or beside what the codec makes of it; what stands there before is one line.

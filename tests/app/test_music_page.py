@@ -60,7 +60,7 @@ def test_variants_go_on_together_and_a_result_becomes_a_reference(visit: Visit) 
     assert soundfile.info(io.BytesIO(waiting.value.path().read_bytes())).samplerate == RATE
     page.locator("#mc-stage .player").first.get_by_role("button", name="Use as reference").click()
     page.locator("#cm-go").wait_for()
-    page.wait_for_function("document.querySelector('#cm-result textarea, #cm-result input').value.includes('After')")
+    page.wait_for_function("document.querySelector('#cm-result textarea, #cm-result input')?.value.includes('After')")
     page.fill("#cm-seconds input[type=number]", "1")
     page.wait_for_function("document.querySelector('#cm-model input')?.value.includes('Tiny CALM')")
     page.locator(".caption").first.click()
@@ -74,7 +74,7 @@ def test_variants_go_on_together_and_a_result_becomes_a_reference(visit: Visit) 
     assert page.locator("#cm-stage .history li").inner_text().startswith("A slow, calm waltz")
     page.locator("#cm-stage .player").first.get_by_role("button", name="Continue this").click()
     page.locator("#mc-go").wait_for()
-    page.wait_for_function("document.querySelector('#mc-result textarea, #mc-result input').value.includes('waltz')")
+    page.wait_for_function("document.querySelector('#mc-result textarea, #mc-result input')?.value.includes('waltz')")
 
 
 def test_an_own_piece_is_stopped_and_faults_are_told(visit: Visit) -> None:
