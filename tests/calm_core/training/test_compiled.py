@@ -44,7 +44,7 @@ def test_losses_and_gradients_are_those_of_plain_layers_at_any_length() -> None:
     assert compile_layers(model) == 2
     for batch, (loss, gradient) in zip(batches, expected, strict=True):
         model.zero_grad()
-        # Without vectors: to look which of them the machine has takes longer than to compile these layers.
+        # Without vectors, for which the compiler would first try out what the machine has.
         with inductor.patch({"cpp.vec_isa_ok": False}):
             found = model.loss(batch)
             found.backward()

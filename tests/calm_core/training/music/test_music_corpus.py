@@ -17,9 +17,8 @@ CONFIGS = Path(__file__).parents[4] / "calm_core" / "configs"
 
 
 def test_training_never_hears_a_held_out_pair() -> None:
-    recipe = load_recipe(
-        CONFIGS / "corpus_music.yaml", ["pieces=120", "held_out_pieces=16", "validation_pieces=8", "seconds=12"]
-    )
+    few = ["pieces=120", "held_out_pieces=16", "validation_pieces=8", "seconds=12"]
+    recipe = load_recipe(CONFIGS / "corpus_music.yaml", few)
     jobs = plan(recipe)
     assert jobs == plan(recipe)
     assert len({job.key for job in jobs}) == len(jobs) == 144 and len({job.seed for job in jobs}) == 144
@@ -44,11 +43,10 @@ def test_what_a_recipe_cannot_say(tmp_path: Path) -> None:
 
 @pytest.mark.fluidsynth
 def test_a_corpus_is_played_and_read(tmp_path: Path) -> None:
-    few = [f"folder={tmp_path}", "pieces=4", "held_out_pieces=1", "validation_pieces=1"]
-    figures = main_recipe(CONFIGS / "tiny" / "corpus_music.yaml", few)
-    assert figures["pieces"] == 6 and 6 * 5 < figures["hours"] * 3600 < 6 * 40
+    figures = main_recipe(CONFIGS / "tiny" / "corpus_music.yaml", [f"folder={tmp_path}", "pieces=8"])
+    assert figures["pieces"] == 12 and 12 * 5 < figures["hours"] * 3600 < 12 * 40
     corpus = Corpus(tmp_path, "train")
-    assert corpus.sample_rate == MUSIC_RATE and len(corpus.rows) == 4
+    assert corpus.sample_rate == MUSIC_RATE and len(corpus.rows) == 8
     row = corpus.rows[0]
     assert row.text == row.captions[0] and row.attributes["genre"] in row.text and not row.phones
     level = 20 * np.log10(np.sqrt(np.mean(corpus.audio(row).numpy() ** 2)))
