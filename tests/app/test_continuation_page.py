@@ -10,7 +10,7 @@ from tests.app.tiny import RATE, voice_like
 from tests.app.visit import Visit, wav
 from tests.axe import faults_of_access
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(90)]
 STATUS = "#going-on .player .status"
 ALERT = "#going-on .player .alert"
 

@@ -11,6 +11,8 @@ from calm_core.cli import main
 from calm_core.training.loop import train_recipe
 from calm_core.training.synthesize import main_recipe
 
+pytestmark = pytest.mark.long
+
 FOLDER = Path(calm_core.__file__).parent / "configs" / "tiny"
 ORDER = ("codec", "codec_rvq", "continuation", "continuation_rq", "tts", "tts_student", "clap")
 ALONE = ("codec", "codec_rvq", "clap")  # what is packaged without a codec
