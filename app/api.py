@@ -58,7 +58,7 @@ def api_routes(services: Services) -> APIRouter:
     @router.get("/api/v1/models", tags=["speech"])
     async def models() -> dict[str, Any]:
         """Every model, in the shape of OpenAI's list."""
-        known = await asyncio.to_thread(synthesizer.models)
+        known = await asyncio.to_thread(synthesizer.catalogue.all)
         return {"object": "list", "data": [{"object": "model", "owned_by": info["source"], **info} for info in known]}
 
     @router.get("/api/v1/voices", tags=["speech"])

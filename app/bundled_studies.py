@@ -3,8 +3,8 @@
 Each study lies in a folder with its `study.yaml`; every prompt is read by flite (the source voices), and made by each
 system after its name: `codec`, `model-TEMPERATURE` (the text, spoken by the speech model) or
 `FAMILY-continuation-TEMPERATURE` (the model FAMILY-continuation-en goes on from the beginning of flite's reading; a
-retrained one puts `-v2` before the temperature, so that votes for the first keep their meaning).
-Needs Debian's flite.
+retrained one puts `-v2` before the temperature, so that votes for the first keep their meaning). For studies of music
+see `app.bundled_music`. Needs Debian's flite, and fluidsynth and fluid-soundfont-gm for music.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from app import bundled_music
 from app.continuation import PROMPT_SECONDS
-from app.encoding import SYNTHETIC_NOTE, to_int16
+from app.encoding import synthetic_note, to_int16
 from app.errors import UserError
+from app.music import CONTINUE
 from app.settings import ASSETS, Settings, load_settings
 from app.studies.create import check_source, study_folders
 from app.studies.schema import Prompt, Study, read_study
@@ -34,7 +36,9 @@ FOLDER = ASSETS / "studies"
 SOURCE, CODEC, MODEL = "source", "codec", "model-"
 CONTINUATION = re.compile(r"(?P<family>[a-z]+-continuation)(-v\d+)?-(?P<temperature>[\d.]+)")
 CLIP_SECONDS = 15.0  # of continuations, prompt included
+MUSIC_SECONDS = {"pairwise": 15.0, "mos": 8.0, "mushra": 8.0}  # what is heard of a piece, prompt included
 _PEAK = 0.97
+_VORBIS_LEVEL = 0.25  # some 130 kbit/s at 32 kHz
 _OPUS_LEVEL = 0.8  # some 60 kbit/s at 24 kHz: nothing of the voice is lost, and nobody judges the sound
 Made = tuple[str, np.ndarray, int]  # system, samples [T], rate in hertz
 
@@ -44,25 +48,26 @@ class Models:
 
     Args:
         settings: the app's default model and codec.
-        continuations: folders or identifiers by family, where they are not the bundled ones.
+        others: folders or identifiers by family, or by the identifier of a model of music, where they are not the
+            bundled ones.
     """
 
-    def __init__(self, settings: Settings, continuations: dict[str, str] | None = None):
+    def __init__(self, settings: Settings, others: dict[str, str] | None = None):
         self._settings = settings
-        self._continuations = continuations or {}
-        self._loaded = cache(self._load)
+        self.others = others or {}
+        self.loaded = cache(self._load)
 
     def speech(self) -> Any:
         """The speech model."""
-        return self._loaded(self._settings.default_model, "tts")
+        return self.loaded(self._settings.default_model, "tts")
 
     def codec(self) -> Any:
         """The codec."""
-        return self._loaded(self._settings.default_codec, "codec")
+        return self.loaded(self._settings.default_codec, "codec")
 
     def continuation(self, family: str) -> Any:
         """The model of a family that continues speech."""
-        return self._loaded(self._continuations.get(family, f"{family}-en"), "speech_continuation")
+        return self.loaded(self.others.get(family, f"{family}-en"), "speech_continuation")
 
     @staticmethod
     def _load(model: str, task: Any) -> Any:
@@ -71,12 +76,13 @@ class Models:
         return calm_core.load(model, task=task)
 
     def missing(self, study: Study) -> list[str]:
-        """Models that continue speech, are needed by a study and are not there."""
+        """Models that go on from a sound, are needed by a study and are not there."""
         families = [found["family"] for one in study.systems if (found := CONTINUATION.fullmatch(one.name))]
-        wanted = dict.fromkeys(self._continuations.get(family, f"{family}-en") for family in families)
+        named = [*(self.others.get(family, f"{family}-en") for family in families)]
+        named += [self.others.get(model, model) for model in bundled_music.models_of(study)]
         return [
             model
-            for model in wanted
+            for model in dict.fromkeys(named)
             if not Path(model).exists() and not (ASSETS / "checkpoints" / model / "model.safetensors").is_file()
         ]
 
@@ -89,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--codec", help="default: the app's default codec")
     parser.add_argument(
         "--continuation", action="append", default=[], metavar="FAMILY=MODEL",
-        help="another model of a family, such as calm-continuation=runs/mine",
+        help="another model of a family or of music, such as calm-continuation=runs/mine or calm-music=runs/music",
     )  # fmt: skip
     parser.add_argument("--studies", type=Path, default=FOLDER, help="folder of studies (default: assets/studies)")
     options = parser.parse_args(arguments)
@@ -138,7 +144,7 @@ def render(folder: Path, models: Models) -> tuple[float, int]:
                 name = study.path_of(next(one for one in study.systems if one.name == system), prompt)
                 path = Path(part) / Path(name).relative_to("audio")
                 path.parent.mkdir(exist_ok=True)
-                _write(path, samples, rate)
+                _write(path, samples, rate, music=bool(bundled_music.models_of(study)))
                 seconds += len(samples) / rate
                 size += path.stat().st_size
             print(f"{study.slug}: {prompt.name}", file=sys.stderr, flush=True)
@@ -152,16 +158,17 @@ def _renditions(study: Study, prompt: Prompt, models: Models) -> list[Made]:
     from calm_core.training.speakers import Speaker
     from calm_core.training.synthesize import speak
 
-    voice = prompt.name.split("-")[0]
-    read = speak(prompt.text or "", Speaker(voice, voice)).astype(np.float32)
     names = [system.name for system, one, _ in study.stimuli() if one.name == prompt.name]
     # one seed a prompt: temperatures then differ in how far the same noise reaches
     seed = int.from_bytes(hashlib.sha256(f"{study.slug}/{prompt.name}".encode()).digest()[:4])
+    if bundled_music.models_of(study):
+        seconds = MUSIC_SECONDS[study.kind]
+        made = list(bundled_music.renditions(study, prompt.name, names, seed, models.loaded, models.others, seconds))
+        return _alike(made)
+    voice = prompt.name.split("-")[0]
+    read = speak(prompt.text or "", Speaker(voice, voice)).astype(np.float32)
     if any(CONTINUATION.fullmatch(name) for name in names):
-        made = list(_continued(names, read, seed, models))
-        top = max(float(np.abs(samples).max(initial=0.0)) for _, samples, _ in made)
-        gain = min(1.0, _PEAK / top) if top else 1.0  # one for all, so that all begin alike
-        return [(name, samples * gain, rate) for name, samples, rate in made]
+        return _alike(list(_continued(names, read, seed, models)))
     return [_limited(one) for one in _read_aloud(names, prompt, voice, read, seed, models)]
 
 
@@ -206,20 +213,26 @@ def _continued(names: list[str], read: np.ndarray, seed: int, models: Models) ->
         yield name, made.samples.numpy().reshape(-1), made.sample_rate
 
 
+def _alike(made: list[Made]) -> list[Made]:
+    """No louder than can be written, by one gain for all, so that all begin alike."""
+    top = max(float(np.abs(samples).max(initial=0.0)) for _, samples, _ in made)
+    gain = min(1.0, _PEAK / top) if top else 1.0
+    return [(name, samples * gain, rate) for name, samples, rate in made]
+
+
 def _limited(made: Made) -> Made:
     name, samples, rate = made
     top = float(np.abs(samples).max(initial=0.0))
     return name, samples * min(1.0, _PEAK / top) if top else samples, rate
 
 
-def _write(path: Path, samples: np.ndarray, rate: int) -> None:
-    """Marked as synthetic; FLAC where the sound is judged, Opus (`.ogg`) where what is said is."""
-    flac = path.suffix == ".flac"
-    with soundfile.SoundFile(
-        path, "w", rate, 1, format="FLAC" if flac else "OGG", subtype="PCM_16" if flac else "OPUS",
-        compression_level=1.0 if flac else _OPUS_LEVEL,
-    ) as file:  # fmt: skip
-        file.comment = SYNTHETIC_NOTE
+def _write(path: Path, samples: np.ndarray, rate: int, *, music: bool = False) -> None:
+    """Marked as synthetic; FLAC where speech is judged, Opus (`.ogg`) where what is said is, Vorbis for music."""
+    kind, subtype, level = ("OGG", "VORBIS", _VORBIS_LEVEL) if music else ("OGG", "OPUS", _OPUS_LEVEL)
+    if path.suffix == ".flac":
+        kind, subtype, level = "FLAC", "PCM_16", 1.0
+    with soundfile.SoundFile(path, "w", rate, 1, format=kind, subtype=subtype, compression_level=level) as file:
+        file.comment = synthetic_note(CONTINUE if music else None)
         file.write(to_int16(samples))
 
 

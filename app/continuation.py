@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -48,6 +48,10 @@ class ContinuationRequest:
     def cloned(self) -> bool:
         """Whether the voice is that of a visitor's recording."""
         return self.prompt.name == OWN_RECORDING
+
+    def alone(self) -> tuple[Self, ...]:
+        """Itself: there are no variants."""
+        return (self,)
 
     def parameters(self) -> dict[str, Any]:
         """All parameters as plain values, for metadata and for the key of the cache."""
@@ -120,10 +124,15 @@ class ExamplePrompt:
 
 
 class ExamplePrompts:
-    """The bundled recordings of a folder in the layout of `assets/voices`."""
+    """The bundled recordings of a folder whose list is a YAML mapping from names to `file` and `description`.
 
-    def __init__(self, folder: Path):
-        entries = yaml.safe_load((folder / "voices.yaml").read_text(encoding="utf-8")) or {}
+    Args:
+        folder: with the list and the files.
+        listed: name of the list.
+    """
+
+    def __init__(self, folder: Path, listed: str = "voices.yaml"):
+        entries = yaml.safe_load((folder / listed).read_text(encoding="utf-8")) or {}
         self._prompts = {
             name: ExamplePrompt(name, entry["description"], folder / entry["file"]) for name, entry in entries.items()
         }

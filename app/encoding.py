@@ -15,6 +15,11 @@ MP3_LEVEL = 0.5  # between 0, largest, and 1, smallest
 _UNKNOWN_LENGTH = 0xFFFFFFFF
 
 
+def synthetic_note(task: str | None) -> str:
+    """The note for what a task makes: speech when it is None, or music."""
+    return SYNTHETIC_NOTE.replace("speech", "music") if task and "music" in task else SYNTHETIC_NOTE
+
+
 def to_int16(samples: np.ndarray) -> np.ndarray:
     """Round float samples in [-1, 1] to int16, clipping what lies outside."""
     return np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16)

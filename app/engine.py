@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from app.errors import UserError
@@ -11,8 +12,11 @@ from app.errors import UserError
 Report = Callable[[str, "float | None"], None]
 
 
-def continuation_facts(info: dict[str, Any]) -> dict[str, Any]:
-    """A model that continues speech: whether it draws codes, and how it samples, by its configuration alone.
+def sampling_facts(info: dict[str, Any]) -> dict[str, Any]:
+    """A model that continues sound or makes music: what its head is and how it samples, by its configuration alone.
+
+    `discrete` says whether it draws codes, `head` is the kind of its head, and of music `described` says whether a
+    CLAP model is there.
 
     Raises:
         InputError: its configuration cannot be read.
@@ -22,16 +26,33 @@ def continuation_facts(info: dict[str, Any]) -> dict[str, Any]:
 
     config = find(info["id"]).config
     assert isinstance(config, ContinuationModelConfig)
-    own = config.sampling
     return {
         **info,
         "title": config.card.title or info["title"],
         "discrete": not isinstance(config.head, HeadConfig),
-        "temperature": own.temperature,
-        "text_temperature": own.text_temperature,
-        "steps": own.steps,
-        "top_k": own.top_k,
+        "head": config.head.kind,
+        "described": "clap_to_music" in info["tasks"],
+        **config.sampling.model_dump(),
     }
+
+
+def clap_folder(model: str) -> str | None:
+    """Where the CLAP model of a music model is: a folder here, or an address of the Hub; None where there is none.
+
+    Raises:
+        InputError: the configuration of the music model cannot be read.
+    """
+    from calm_core.catalogue import CHECKPOINTS, find
+    from calm_core.config import ContinuationModelConfig
+
+    found = find(model)
+    if not isinstance(found.config, ContinuationModelConfig) or found.config.clap is None:
+        return None
+    named = found.config.clap.model
+    if named is None or named.startswith("hf://"):
+        return named
+    places = [found.base / named, CHECKPOINTS / named, Path(named)]
+    return next((str(place) for place in places if (place / "config.yaml").is_file()), None)
 
 
 def continued(meta: dict[str, Any]) -> dict[str, Any]:

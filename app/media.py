@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import soundfile
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 
@@ -45,7 +46,9 @@ def media_routes(services: Services) -> APIRouter:
     async def sound(clip_id: str) -> Response:
         """A kept sound as it lies on disk, for the page to play at once; downloads are the marked files below."""
         path = services.clip(clip_id).path
-        return FileResponse(path, media_type=FORMATS[path.suffix.lstrip(".")])
+        rate = await asyncio.to_thread(lambda: soundfile.info(path).samplerate)
+        headers = {"X-Sample-Rate": str(rate)}  # so that the page decodes it without resampling
+        return FileResponse(path, media_type=FORMATS[path.suffix.lstrip(".")], headers=headers)
 
     @router.get("/clips/{clip_id}.{suffix}")
     async def clip(clip_id: str, suffix: str, download: bool = False) -> Response:

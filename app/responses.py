@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app.encoding import MEDIA_TYPES, encoder
+from app.encoding import MEDIA_TYPES, StreamEncoder, encoder, synthetic_note
 from app.errors import UserError, unexpected
 from app.run_events import Event, Failed, Finished, Pcm, Progress, Started, Waiting, Words
 from app.runs import Run, Runs
@@ -59,12 +59,13 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
 async def frames(runs: Runs, run: Run) -> AsyncGenerator[bytes, None]:
     """The stream of the page: blocks of one kind byte, a little-endian uint32 length and the payload.
 
-    Kind 0 is a JSON message (`type` waiting, progress, started, words, finished or failed), kind 1 is int16 PCM.
+    Kind 0 is a JSON message (`type` waiting, progress, started, words, finished or failed), kind 1 is int16 PCM, and
+    the kinds above it are that of the second variant, the third, ...
     """
     async with aclosing(runs.events(run)) as events:
         async for event in events:
             if isinstance(event, Pcm):
-                yield _frame(PCM_FRAME, event.samples.astype("<i2").tobytes())
+                yield _frame(PCM_FRAME + event.variant, event.samples.astype("<i2").tobytes())
             else:
                 yield _frame(JSON_FRAME, json.dumps(_message(event)).encode())
 
@@ -83,54 +84,58 @@ def _message(event: Event) -> dict[str, Any]:
             return {"type": "started", "sample_rate": sample_rate, "parameters": parameters}
         case Words(start, words):
             return {"type": "words", "start": start, "words": words}
-        case Finished(clip, info, warning):
-            return {"type": "finished", "clip": clip.id if clip else None, "info": info, "warning": warning}
+        case Finished(made, warning):
+            variants = [{"clip": one.clip.id if one.clip else None, "info": one.info} for one in made]
+            more = {"variants": variants} if len(variants) > 1 else {}
+            return {"type": "finished", **variants[0], "warning": warning, **more}
         case Failed(error):
             return {"type": "failed", **error.body()["error"]}
     raise AssertionError(event)
 
 
 async def encoded_response(request: Request, runs: Runs, run: Run, name: str) -> RunResponse:
-    """Speech in one of `MEDIA_TYPES`, sent while it is made.
+    """The sound of a run, of its first variant, in one of `MEDIA_TYPES`, sent while it is made.
 
     Raises:
         UserError: the run failed before its first sample.
     """
     events = runs.events(run)
     try:
-        rate, first = await while_connected(request, _first_sound(events))
+        started, first = await while_connected(request, _first_sound(events))
     except BaseException:
         await events.aclose()
         raise
-    return RunResponse(_encode(events, name, rate, first), media_type=MEDIA_TYPES[name], headers=marked_headers(run))
+    body = _encode(events, encoder(name, started.sample_rate, synthetic_note(started.parameters.get("task"))), first)
+    headers = marked_headers(run, started.parameters.get("notices"))
+    return RunResponse(body, media_type=MEDIA_TYPES[name], headers=headers)
 
 
-def marked_headers(run: Run) -> dict[str, str]:
-    """Headers that tell programs the seed and that the sound is synthetic."""
-    return {"X-Synthetic-Audio": "true", "X-Seed": str(run.request.seed), "Cache-Control": "no-store"}
+def marked_headers(run: Run, notices: Sequence[str] | None = None) -> dict[str, str]:
+    """Headers that tell programs the seed, that the sound is synthetic, and the notices as a list in JSON."""
+    told = {"X-Notices": json.dumps(list(notices))} if notices else {}  # in ASCII, as headers are
+    return {"X-Synthetic-Audio": "true", "X-Seed": str(run.request.seed), "Cache-Control": "no-store", **told}
 
 
-async def _first_sound(events: AsyncGenerator[Event, None]) -> tuple[int, np.ndarray]:
-    rate = 0
+async def _first_sound(events: AsyncGenerator[Event, None]) -> tuple[Started, np.ndarray]:
+    started = Started(0, {})
     async for event in events:
         if isinstance(event, Started):
-            rate = event.sample_rate
+            started = event
         elif isinstance(event, Pcm):
-            return rate, event.samples
+            return started, event.samples
         elif isinstance(event, Failed):
             raise event.error
     raise unexpected()
 
 
 async def _encode(
-    events: AsyncGenerator[Event, None], name: str, rate: int, first: np.ndarray
+    events: AsyncGenerator[Event, None], sink: StreamEncoder, first: np.ndarray
 ) -> AsyncGenerator[bytes, None]:
     async with aclosing(events):
-        sink = encoder(name, rate)
         if data := sink.feed(first):
             yield data
         async for event in events:
-            if isinstance(event, Pcm) and (data := sink.feed(event.samples)):
+            if isinstance(event, Pcm) and not event.variant and (data := sink.feed(event.samples)):
                 yield data
             elif isinstance(event, Failed):
                 # the status line is gone already: a broken connection is the only honest sign

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,9 +38,10 @@ class Started:
 
 @dataclass(frozen=True)
 class Pcm:
-    """Int16 samples `[samples]`."""
+    """Int16 samples `[samples]` of one variant, counted from 0."""
 
     samples: np.ndarray
+    variant: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,29 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """The end; `clip` is None when nothing could be kept, and `warning` then says why."""
+class Made:
+    """One variant at the end; `clip` is None when it could not be kept."""
 
     clip: Clip | None
     info: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end; `warning` says why something could not be kept."""
+
+    made: tuple[Made, ...]
     warning: str | None = None
+
+    @property
+    def clip(self) -> Clip | None:
+        """The clip of the first variant."""
+        return self.made[0].clip
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The parameters and measurements of the first variant."""
+        return self.made[0].info
 
 
 @dataclass(frozen=True)
@@ -88,6 +106,10 @@ class Request(Protocol):
         """Whether a visitor's recording gives the voice."""
         ...
 
+    def alone(self) -> Sequence[Request]:
+        """One request for each variant, which makes that variant's very sound."""
+        ...
+
     def parameters(self) -> dict[str, Any]:
         """All parameters as plain values."""
         ...
@@ -107,5 +129,5 @@ class Speaker(Protocol):
     def speak(
         self, request: Any, stop: threading.Event, report: Any
     ) -> Iterator[tuple[int, np.ndarray, dict[str, Any]]]:
-        """Yield sample rate in hertz, float32 samples `[samples]` and the engine's notes so far."""
+        """Yield sample rate in hertz, float32 `[samples]` or `[variants, samples]`, and the engine's notes so far."""
         ...

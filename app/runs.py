@@ -1,4 +1,4 @@
-"""Runs: one utterance or continuation each, from the queue to the last sample, with a stop flag of its own.
+"""Runs: one utterance, continuation or set of variants each, from the queue to the last sample, with a stop flag.
 
 A run produces events in a worker thread; whoever listens gets them through an async iterator. When the
 listener leaves, the stop flag is set, the engine ends at its next frame and the place in the queue is free again.
@@ -22,7 +22,7 @@ from app.clips import Clip, ClipCache
 from app.continuation import words_changed
 from app.encoding import to_int16
 from app.errors import BusyError, UserError, disk_full, unexpected
-from app.run_events import Event, Failed, Finished, Pcm, Progress, Request, Speaker, Started, Waiting, Words
+from app.run_events import Event, Failed, Finished, Made, Pcm, Progress, Request, Speaker, Started, Waiting, Words
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class Runs:
             while run.after is not None and run.after.id in self._runs and not run.stop.is_set():
                 await self._change()
             kept = await asyncio.to_thread(self._kept, run.request)
-            if kept is not None:
+            if kept:
                 async for event in _replay(kept, run):
                     yield event
                 return
@@ -121,7 +121,7 @@ class Runs:
                 yield event
             if run.stop.is_set():
                 self._leave(run)
-                yield Finished(None, {**run.request.parameters(), "stopped": True, "seconds": 0.0})
+                yield Finished((Made(None, {**run.request.parameters(), "stopped": True, "seconds": 0.0}),))
                 return
             async for event in self._work(run):
                 yield event
@@ -132,8 +132,8 @@ class Runs:
                 self._leave(run)
 
     def clip_id(self, run: Run) -> str:
-        """What the clip of a run will be called when it ends by itself; a stopped one gets a name of its own."""
-        return self._key(run.request)
+        """What the clip of a run's first variant will be called when it ends by itself; stopped ones are named anew."""
+        return self._key(run.request.alone()[0])
 
     async def result(self, run: Run) -> Finished:
         """Carry a run out and return its end.
@@ -152,8 +152,10 @@ class Runs:
             await stream.aclose()
         raise unexpected()
 
-    def _kept(self, request: Request) -> Clip | None:
-        return self._clips.example(request.parameters()) or self._clips.get(self._key(request))
+    def _kept(self, request: Request) -> list[Clip]:
+        """The clips of all variants; none where one of them is not kept."""
+        found = [self._clips.example(one.parameters()) or self._clips.get(self._key(one)) for one in request.alone()]
+        return [clip for clip in found if clip is not None] if all(found) else []
 
     def _key(self, request: Request) -> str:
         return request.key(self._speaker.fingerprint(request.model))
@@ -210,9 +212,10 @@ class Runs:
                     start = words_changed(words, now)
                     tell(Words(start, now[start:]))
                     words = now
-                block = to_int16(samples)
+                block = to_int16(np.atleast_2d(samples))
                 blocks.append(block)
-                tell(Pcm(block))
+                for variant, row in enumerate(block):
+                    tell(Pcm(row, variant))
                 if run.stop.is_set():
                     break
         except UserError as error:
@@ -237,32 +240,39 @@ class Runs:
         first: float | None,
         took: float,
     ) -> Finished | Failed:
-        samples = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
-        seconds = len(samples) / rate if rate else 0.0
-        made = max(0.0, seconds - notes.get("prompt_end", 0.0))  # a prompt is given, not made
+        rows = np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0), np.int16)
+        seconds = rows.shape[1] / rate if rate else 0.0
+        prompt = notes.get("prompt_end", 0.0)  # a prompt is given, not made
         stopped = run.stop.is_set()
-        info = {
+        common = {
             **notes,
-            **{name: value for name, value in run.request.parameters().items() if value is not None},
-            "request": run.request.parameters(),
             "seconds": round(seconds, 3),
             "first_audio_seconds": None if first is None else round(first, 4),
-            # seconds of sound made in one second
-            "real_time_factor": round(made / took, 3),
+            # seconds of sound made in one second, of each variant
+            "real_time_factor": round(max(0.0, seconds - prompt) / took, 3),
             "stopped": stopped,
             "cloned": run.request.cloned,
             "synthetic": True,
         }
-        if run.abandoned or (stopped and not len(samples)):
-            return Finished(None, info)
-        if not len(samples):
+        alone = run.request.alone()[: len(rows)]
+        infos = [
+            {**common, **{k: v for k, v in one.parameters().items() if v is not None}, "request": one.parameters()}
+            for one in alone
+        ]
+        nothing = Finished(tuple(Made(None, info) for info in infos))
+        if run.abandoned or (stopped and not seconds):
+            return nothing
+        if not seconds:
             return Failed(UserError("The model made no sound; try another text or another seed.", code="no_sound"))
+        made = []
         try:
-            clip = self._clips.put(samples, rate, info, None if stopped else self._key(run.request))
+            for one, info, samples in zip(alone, infos, rows, strict=True):
+                clip = self._clips.put(samples, rate, info, None if stopped else self._key(one))
+                made.append(Made(clip, clip.info))
         except OSError:
             log.exception("A clip was not kept")
-            return Finished(None, info, warning=disk_full().message)
-        return Finished(clip, clip.info)
+            return Finished((*made, *nothing.made[len(made) :]), warning=disk_full().message)
+        return Finished(tuple(made))
 
     def _leave(self, run: Run) -> None:
         self._working.discard(run.id)
@@ -288,20 +298,21 @@ class Runs:
         await self._changed.wait()
 
 
-async def _replay(clip: Clip, run: Run) -> AsyncGenerator[Event, None]:
-    samples, rate = await asyncio.to_thread(clip.pcm)
-    yield Started(rate, _told(run.request, clip.info))
-    if words := clip.info.get("words"):
+async def _replay(clips: list[Clip], run: Run) -> AsyncGenerator[Event, None]:
+    sounds = [await asyncio.to_thread(clip.pcm) for clip in clips]
+    rate = sounds[0][1]
+    yield Started(rate, _told(run.request, clips[0].info))
+    if words := clips[0].info.get("words"):
         yield Words(0, words)
     step = int(REPLAY_SECONDS * rate)
-    for start in range(0, len(samples), step):
+    for start in range(0, max(len(samples) for samples, _ in sounds), step):
         if run.stop.is_set():
             break
-        yield Pcm(samples[start : start + step])
-    yield Finished(clip, {**clip.info, "from_cache": True, "stopped": False})
+        for variant, (samples, _) in enumerate(sounds):
+            yield Pcm(samples[start : start + step], variant)
+    yield Finished(tuple(Made(clip, {**clip.info, "from_cache": True, "stopped": False}) for clip in clips))
 
 
 def _told(request: Request, notes: dict[str, Any]) -> dict[str, Any]:
-    """The parameters, and where a prompt ends."""
-    end = {"prompt_end": notes["prompt_end"]} if "prompt_end" in notes else {}
-    return {**request.parameters(), **end}
+    """The parameters, where a prompt ends, and what is to be said to whoever asked."""
+    return {**request.parameters(), **{name: notes[name] for name in ("prompt_end", "notices") if name in notes}}

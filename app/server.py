@@ -24,6 +24,7 @@ from app.body_limit import BodyLimit
 from app.continuation_api import continuation_routes
 from app.error_answers import install_error_handlers
 from app.media import media_routes
+from app.music_api import music_routes
 from app.pages.arena import arena_pages
 from app.pages.samples import samples_pages
 from app.samples_api import samples_routes
@@ -60,6 +61,7 @@ def create_app(services: Services, *, warm_up: bool = True) -> FastAPI:
     install_error_handlers(app)
     app.include_router(api_routes(services))
     app.include_router(continuation_routes(services))
+    app.include_router(music_routes(services))
     app.include_router(media_routes(services))
     board = add_studies(app, services.studies, services.database, settings)
     app.include_router(arena_pages())

@@ -11,8 +11,10 @@ from app.arena.systems import read_arena
 from app.clips import FORMATS, Clip, ClipCache
 from app.continuation import ExamplePrompts, check_continuation
 from app.db import Database, Store, open_from
-from app.encoding import SYNTHETIC_NOTE
+from app.encoding import synthetic_note
 from app.errors import UserError
+from app.music_prompts import LIST as PROMPT_LIST
+from app.music_service import MusicService
 from app.runs import Run, Runs
 from app.settings import Settings
 from app.speech import VoiceRef, check_request
@@ -33,6 +35,7 @@ class Services:
     store: Store
     voices: Voices
     prompts: ExamplePrompts
+    music: MusicService
     studies: StudyService
     arena: ArenaService | None
 
@@ -102,14 +105,16 @@ def marks(info: dict[str, Any]) -> dict[str, str]:
     """Metadata that says a sound is synthetic and how it was made, or that it is a visitor's recording."""
     if not info.get("synthetic", True):
         return {"title": "Original sound", "comment": "Not synthetic: an uploaded sound at the rate of the codec."}
+    note = synthetic_note(info.get("task"))
     made_by = ", ".join(f"{name} {info[name]}" for name in ("model", "voice", "seed") if info.get(name) is not None)
     head = (
         f" The first {info['prompt_end']:.2f} s are the recording that it goes on from." if "prompt_end" in info else ""
     )
+    what = "music" if "music" in note else "voice"
     return {
-        "title": str(info.get("text", ""))[:200],
-        "artist": "CALM Space (synthetic voice)",
-        "comment": f"{SYNTHETIC_NOTE}: {made_by}.{head}",
+        "title": str(info.get("text") or f"After {info.get('prompt', 'a recording')}")[:200],
+        "artist": f"CALM Space (synthetic {what})",
+        "comment": f"{note}: {made_by}.{head}",
         "software": "CALM Space",
     }
 
@@ -136,6 +141,7 @@ def build_services(settings: Settings) -> Services:
         store=store,
         voices=Voices(synthesizer, store, settings),
         prompts=ExamplePrompts(settings.prompts_dir),
+        music=MusicService(settings, synthesizer, clips, runs, ExamplePrompts(settings.music_prompts_dir, PROMPT_LIST)),
         studies=StudyService(database, settings.media_dir, settings.resolved_secret_key()),
         arena=ArenaService(arena, database, runs, settings) if arena else None,
     )

@@ -34,23 +34,30 @@ class Settings(BaseSettings):
 
     default_model: str = "calm-tts-en"
     default_continuation: str = "calm-continuation-en"
+    default_music: str = "calm-music"
     default_codec: str = "calm-codec-speech"
     default_voice: str = "slt"
     extra_models: list[Path] = Field(default=[], description="folders or YAML files offered beside the known models")
     extra_continuations: list[Path] = Field(default=[], description="the same for the tab that continues speech")
+    extra_music: list[Path] = Field(default=[], description="the same for the tabs of music")
     extra_codecs: list[Path] = Field(default=[], description="the same for the codec tab")
 
     max_text_chars: int = Field(5000, ge=1)
     min_prompt_seconds: float = Field(1.0, gt=0)
     max_prompt_seconds: float = Field(60.0, gt=0, description="longest sound that a voice is cloned from")
     max_continuation_seconds: float = Field(60.0, ge=1, le=120, description="longest new sound of a continuation")
+    max_music_seconds: float = Field(60.0, ge=1, le=120, description="longest new music")
+    max_music_prompt_seconds: float = Field(60.0, ge=1, le=60, description="longest prompt or reference sound of music")
+    max_music_variants: int = Field(4, ge=1, le=6, description="made in one pass")
+    max_music_steps: int = Field(100, ge=1, le=128)
+    max_caption_chars: int = Field(1000, ge=1, le=1000, description="longest description of music")
     max_codec_seconds: float = Field(60.0, gt=0)
     max_upload_mb: float = Field(20.0, gt=0)
     max_saved_voices: int = Field(20, ge=0, description="saved voices of one visitor")
     queue_size: int = Field(16, ge=0, description="runs that may wait for a place")
     concurrency: int = Field(2, ge=1, description="runs at the same time")
     run_ttl_seconds: float = Field(60.0, gt=0, description="a run that nobody listens to is forgotten after this")
-    loaded_models: int = Field(4, ge=1, description="models kept in memory")
+    loaded_models: int = Field(8, ge=1, description="models kept in memory")
     clip_cache_mb: float = Field(512.0, ge=0)
     warm_up_timeout_seconds: float = Field(120.0, gt=0)
 
@@ -70,6 +77,11 @@ class Settings(BaseSettings):
     def prompts_dir(self) -> Path:
         """The bundled recordings that a continuation may start from."""
         return ASSETS / "voices"
+
+    @property
+    def music_prompts_dir(self) -> Path:
+        """The bundled pieces that music may start from."""
+        return ASSETS / "music"
 
     def resolved_database_url(self) -> str:
         """The address of the database, SQLite in the data folder by default."""

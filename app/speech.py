@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from app.errors import UserError
 
@@ -45,6 +45,10 @@ class SpeechRequest:
     def cloned(self) -> bool:
         """Whether the voice is that of a recording."""
         return self.voice.path is not None
+
+    def alone(self) -> tuple[Self, ...]:
+        """Itself: there are no variants."""
+        return (self,)
 
     def parameters(self) -> dict[str, Any]:
         """All parameters as plain values, for metadata and for the key of the cache."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
@@ -17,9 +16,12 @@ import numpy as np
 
 from app.continuation import ContinuationRequest
 from app.encoding import to_int16
-from app.engine import Report, continuation_facts, continued, download_report, is_input_error, sentences
+from app.engine import Report, continued, download_report, is_input_error, sentences
 from app.errors import NotReadyError, UserError
-from app.settings import ASSETS, Settings
+from app.models import GO_ON, Models
+from app.music import MusicRequest
+from app.music_synthesis import MusicMaker
+from app.settings import Settings
 from app.speech import SpeechRequest, VoiceRef
 
 if TYPE_CHECKING:
@@ -43,6 +45,11 @@ class CodecResult:
     frame_rate: float
     dimensions: int
 
+    def figures(self) -> dict[str, float]:
+        """What is told beside the two sounds."""
+        names = ("seconds", "si_snr_db", "took_seconds", "frame_rate", "dimensions")
+        return {name: getattr(self, name) for name in names}
+
 
 class Synthesizer:
     """Loads models once, shares them between callers and turns engine errors into sentences."""
@@ -50,12 +57,10 @@ class Synthesizer:
     def __init__(self, settings: Settings):
         """Loads nothing; `warm_up` does, in the background."""
         self._settings = settings
-        self._imported = threading.Event()
         self._ready = threading.Event()
         self._failure: str | None = None
-        self._lock = threading.Lock()
-        self._loading: dict[tuple[str, str], threading.Lock] = {}
-        self._models: OrderedDict[tuple[str, str], Any] = OrderedDict()  # by task and identifier
+        self.catalogue = Models(settings)
+        self.music = MusicMaker(self.catalogue, settings)
         self._voices: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._began = time.monotonic()
         self._warm_seconds: float | None = None
@@ -71,7 +76,7 @@ class Synthesizer:
         try:
             import torch  # noqa: F401 - takes seconds, and everything below needs it
 
-            self._imported.set()
+            self.catalogue.imported.set()
             tts = self._tts(self._settings.default_model)
             voice = tts.voice(self._default_voice(tts))
             for _ in tts.stream(WARM_UP_TEXT, voice=voice, seed=0):
@@ -80,11 +85,11 @@ class Synthesizer:
             told = isinstance(error, UserError) or is_input_error(error)
             self._failure = str(error) if told else "the engine could not be loaded; see the log."
             log.error("The warm-up failed: %s", self._failure, exc_info=None if told else error)
-        self._imported.set()
+        self.catalogue.imported.set()
         self._warm_seconds = round(time.monotonic() - self._began, 2)
         self._ready.set()
         with suppress(Exception):  # its tab tells what is wrong, when somebody opens it
-            self._load(self._settings.default_codec, "codec", None)
+            self.catalogue.load(self._settings.default_codec, "codec")
 
     def health(self) -> dict[str, Any]:
         """Status `warming`, `ready` or `failed`, the models in memory and the seconds that warming up took."""
@@ -92,7 +97,7 @@ class Synthesizer:
         return {
             "status": status,
             "detail": self._failure,
-            "models": list(dict.fromkeys(model for _, model in list(self._models))),
+            "models": self.catalogue.in_memory(),
             "warm_up_seconds": self._warm_seconds,
         }
 
@@ -108,28 +113,6 @@ class Synthesizer:
             report("The speech engine is starting", None)
         if not self._ready.wait(self._settings.warm_up_timeout_seconds):
             raise NotReadyError("it is still starting, please try again in a minute.")
-
-    def _engine(self) -> Any:
-        self._imported.wait(self._settings.warm_up_timeout_seconds)
-        import calm_core
-
-        return calm_core
-
-    def models(self) -> list[dict[str, Any]]:
-        """Every model with id, task, title, parameters, source, licence and language."""
-        with sentences():
-            known = [asdict(info) for info in self._engine().list_models()]
-            settings = self._settings
-            local = {"parameters": None, "source": "local", "licence": "", "language": ""}
-            for task, own in (
-                ("tts", [settings.default_model, *settings.extra_models]),
-                ("speech_continuation", settings.extra_continuations),
-                ("codec", [settings.default_codec, *settings.extra_codecs]),
-            ):
-                listed = {info["id"] for info in known}
-                added = [path for path in map(str, own) if path not in listed]
-                known += [{"id": path, "task": task, "title": Path(path).stem, **local} for path in added]
-            return known
 
     def defaults(self, model: str) -> dict[str, Any]:
         """Default sampling parameters of a model, and whether it can change the speaking rate."""
@@ -158,49 +141,17 @@ class Synthesizer:
             raise UserError("This model has no preset voices; use a recording.", code="unknown_voice", param="voice")
         return self._settings.default_voice if self._settings.default_voice in names else names[0]
 
-    def continuations(self) -> list[dict[str, Any]]:
-        """The models that continue speech: as `models`, with `discrete` (draws codes) and sampling defaults.
-
-        The default comes first, then those that the settings add. Only configurations are read, no weights.
-        """
-        settings = self._settings
-        first = [settings.default_continuation, *map(str, settings.extra_continuations)]
-        with sentences():
-            known = [continuation_facts(info) for info in self.models() if info["task"] == "speech_continuation"]
-        return sorted(known, key=lambda one: first.index(one["id"]) if one["id"] in first else len(first))
-
-    def default_continuation(self) -> str:
-        """The model that continues speech when none is asked for: the setting's, else one of latents, else any.
-
-        Raises:
-            UserError: there is none at all.
-        """
-        known = self.continuations()
-        if not known:
-            raise UserError(
-                "No model that continues speech is bundled with this server; set CALM_EXTRA_CONTINUATIONS to one.",
-                status=404,
-                code="model_not_found",
-                param="model",
-            )
-        default = self._settings.default_continuation
-        return next((one for one in known if one["id"] == default or not one["discrete"]), known[0])["id"]
-
     def fingerprint(self, model: str) -> str:
-        """Changes whenever the files of a model change; a pinned model of the Hub is known by its name."""
-        folder = ASSETS / "checkpoints" / model
-        folder = folder if folder.is_dir() else Path(model)
-        files = sorted(folder.glob("*")) if folder.is_dir() else [folder] if folder.exists() else []
-        stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-        return hashlib.sha256(repr((model, stats)).encode()).hexdigest()
+        """Changes whenever the files of a model change; see `Models.fingerprint`."""
+        return self.catalogue.fingerprint(model)
 
     def speak(
-        self, request: SpeechRequest | ContinuationRequest, stop: threading.Event, report: Report
+        self, request: SpeechRequest | ContinuationRequest | MusicRequest, stop: threading.Event, report: Report
     ) -> Iterator[tuple[int, np.ndarray, dict[str, Any]]]:
         """Yield sample rate in hertz, float32 samples `[samples]` and the parameters in effect.
 
-        Of a continuation the prompt comes first; `prompt_end` is the second where it ends, and `words` are those
-        thought of so far.
+        Of music samples are `[variants, samples]`. Of a continuation the prompt comes first; `prompt_end` is the
+        second where it ends, and `words` are those thought of so far.
 
         Raises:
             UserError: the model, the voice, the text or the prompt cannot be used.
@@ -209,6 +160,9 @@ class Synthesizer:
             self.wait(report)
             if isinstance(request, ContinuationRequest):
                 yield from self._go_on(request, stop, report)
+                return
+            if isinstance(request, MusicRequest):
+                yield from self.music.play(request, stop, report)
                 return
             tts = self._tts(request.model, report)
             stream = tts.stream(
@@ -228,9 +182,9 @@ class Synthesizer:
     def _go_on(
         self, request: ContinuationRequest, stop: threading.Event, report: Report
     ) -> Iterator[tuple[int, np.ndarray, dict[str, Any]]]:
-        if ("speech_continuation", request.model) not in self._models:
+        if not self.catalogue.is_loaded(request.model, GO_ON):
             report("Loading the model", None)
-        model = self._load(request.model, "speech_continuation", report)
+        model = self.catalogue.load(request.model, GO_ON, report)
         with sentences(param="prompt"):
             ready = model.prompt(self._head(request))
         stream = model.stream(
@@ -252,7 +206,7 @@ class Synthesizer:
         """The first `prompt_seconds` of the recording, as the engine's audio."""
         audio = self._read(request.prompt.path, "The prompt")
         head = audio.samples[: round(request.prompt_seconds * audio.sample_rate)]
-        return self._engine().Audio(head, audio.sample_rate)
+        return self.catalogue.engine().Audio(head, audio.sample_rate)
 
     def check_reference(self, path: Path) -> float:
         """Seconds of a recording that a voice can be cloned from.
@@ -266,79 +220,60 @@ class Synthesizer:
     def _read(self, path: Path | None, name: str) -> Any:
         assert path is not None
         limits = self._settings
-        return self._engine().read_audio(
+        return self.catalogue.engine().read_audio(
             path, min_seconds=limits.min_prompt_seconds, max_seconds=limits.max_prompt_seconds, name=name
         )
 
     def reconstruct(self, path: Path, model: str | None = None) -> CodecResult:
-        """Send a sound through a codec.
+        """Send the sound of a file through a codec.
 
         Raises:
             UserError: the sound or the codec cannot be used.
         """
         with sentences(param="file"):
-            from calm_core.audio import Audio, resample
+            longest = self._settings.max_codec_seconds
+            audio = self.catalogue.engine().read_audio(path, max_seconds=longest, name="The sound")
+            return self.through_codec(audio, model or self._settings.default_codec)
 
-            codec = self._load(model or self._settings.default_codec, "codec", None)
-            audio = self._engine().read_audio(path, max_seconds=self._settings.max_codec_seconds, name="The sound")
+    def through_codec(self, audio: Any, model: str) -> CodecResult:
+        """Send the engine's audio, in one channel, through the codec of a model.
+
+        Raises:
+            UserError: the model cannot be used.
+        """
+        from calm_core.audio import Audio, resample
+
+        with sentences(param="model"):
+            codec = self.catalogue.load(model, "codec")
             original = Audio(resample(audio.samples, audio.sample_rate, codec.sample_rate), codec.sample_rate)
             began = time.monotonic()
             rebuilt = codec.reconstruct(original)
             took = time.monotonic() - began
-            before, after = original.samples.double().numpy(), rebuilt.samples.double().numpy()
-            count = min(len(before), len(after))
-            before, after = before[:count], after[:count]
-            return CodecResult(
-                original=to_int16(before),
-                reconstructed=to_int16(after),
-                sample_rate=codec.sample_rate,
-                si_snr_db=round(si_snr_db(before, after), 2),
-                seconds=round(count / codec.sample_rate, 3),
-                took_seconds=round(took, 3),
-                frame_rate=codec.frame_rate,
-                dimensions=codec.latent_dim,
-            )
+        before, after = original.samples.double().numpy(), rebuilt.samples.double().numpy()
+        count = min(len(before), len(after))
+        before, after = before[:count], after[:count]
+        return CodecResult(
+            original=to_int16(before),
+            reconstructed=to_int16(after),
+            sample_rate=codec.sample_rate,
+            si_snr_db=round(si_snr_db(before, after), 2),
+            seconds=round(count / codec.sample_rate, 3),
+            took_seconds=round(took, 3),
+            frame_rate=codec.frame_rate,
+            dimensions=codec.latent_dim,
+        )
 
     def export(self, samples: np.ndarray, sample_rate: int, path: Path, metadata: dict[str, str]) -> None:
         """Write int16 `samples` `[samples]` to `path`, in the format of its ending, with `metadata` inside."""
         import torch
 
         with sentences():
-            engine = self._engine()
+            engine = self.catalogue.engine()
             sound = engine.Audio(torch.from_numpy(samples.astype(np.float32) / 32767.0), sample_rate)
             engine.write_audio(path, sound, format=path.suffix.lstrip("."), metadata=metadata)
 
     def _tts(self, model: str, report: Report | None = None) -> Any:
-        return self._load(model, "tts", report)
-
-    def _load(self, model: str, task: str, report: Report | None) -> Any:
-        key = (task, model)
-        with self._lock:
-            if key in self._models:
-                self._models.move_to_end(key)
-                return self._models[key]
-            gate = self._loading.setdefault(key, threading.Lock())
-        with gate:  # one load at a time for each model
-            if key in self._models:
-                return self._models[key]
-            self._check_known(model, task)
-            loaded = self._engine().load(model, task=task, progress=download_report(report))
-            with self._lock:
-                self._models[key] = loaded
-                while len(self._models) > self._settings.loaded_models:
-                    self._models.popitem(last=False)
-            return loaded
-
-    def _check_known(self, model: str, task: str) -> None:
-        """Only listed models may be loaded: a path or a Hub address from outside is refused."""
-        listed = [info["id"] for info in self.models() if info["task"] == task or task == "codec"]
-        if model not in listed:
-            raise UserError(
-                f"There is no model '{model[:60]}'; GET /api/v1/models lists those that there are.",
-                status=404,
-                code="model_not_found",
-                param="model",
-            )
+        return self.catalogue.load(model, "tts", report)
 
     def _voice(self, tts: Any, model: str, ref: VoiceRef, report: Report) -> Any:
         if ref.path is None:

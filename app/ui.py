@@ -38,7 +38,8 @@ def theme() -> themes.Base:
 def stylesheets() -> list[str]:
     """The style sheets in the order in which they apply."""
     return [
-        str(STATIC / name) for name in ("base.css", "controls.css", "player.css", "results.css", "continuation.css")
+        str(STATIC / name)
+        for name in ("base.css", "controls.css", "player.css", "results.css", "continuation.css", "music.css")
     ]
 
 

@@ -23,7 +23,11 @@ CHECKPOINTS = Path(__file__).parents[1] / "assets" / "checkpoints"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip marked tests where flite, or fluidsynth and its sound font, are not installed, or no weights are bundled."""
+    """Begin with long files; skip tests of flite, of fluidsynth and of bundled weights where these are missing.
+
+    xdist alone would begin with the files of many tests, and those of one or two that take long would come last.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)  # stable: files stay whole and in order
     missing = {}
     if shutil.which("flite") is None:
         missing["flite"] = "flite is not installed; on Debian: apt-get install flite"

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.arena.systems import GO_ON, SLUG, SPEAK, Arena, Task, kept_in, renamed_settings
+from app.arena.systems import SLUG, Arena, kept_in, renamed_settings
+from app.arena.tasks import DESCRIBE, GO_ON, SPEAK, Task
 from app.db import study_models as rows
 from app.errors import UserError
 from app.speech import VoiceRef
@@ -28,24 +29,21 @@ TYPED, SENT = "typed", "sent"  # texts and recordings that are no listed ones
 
 @dataclass(frozen=True)
 class Item:
-    """What both systems say.
+    """What both systems say, go on from, or make music of.
 
     Attributes:
         name: the listed prompt with the voice, or a fingerprint of a typed text with the voice.
-        text: what is said.
-        voice: the arena's name of it, or the name of a recording to go on from.
-        recording: what both go on from; None for a text to speak.
+        text: what is said, or describes the music.
+        voice: the arena's name of it, or the name of a recording to go on from; empty for a description.
+        recording: what both go on from; None for a text.
+        task: what the systems do with it.
     """
 
     name: str
     text: str
     voice: str
     recording: VoiceRef | None = None
-
-    @property
-    def task(self) -> Task:
-        """What the systems do with it."""
-        return SPEAK if self.recording is None else GO_ON
+    task: Task = SPEAK
 
     @classmethod
     def of(cls, text: str, voice: str, prompt: str | None) -> Item:
@@ -54,11 +52,18 @@ class Item:
         return cls(f"{prompt or f'{TYPED}-{fingerprint[:16]}'}.{voice}", text, voice)
 
     @classmethod
-    def after(cls, recording: VoiceRef, title: str, seconds: float) -> Item:
+    def after(cls, recording: VoiceRef, title: str, seconds: float, task: Task = GO_ON) -> Item:
         """The item of a recording whose first `seconds` both systems go on from; one of a visitor has no title."""
         name = recording.name if title else f"{SENT}-{(recording.sha256 or '')[:16]}"
-        text = f"The first {seconds:g} seconds of a recording: {title or 'your own'}"
-        return cls(f"after.{name}", text, recording.name, recording)
+        what, kind = ("a recording", "after") if task == GO_ON else ("a piece", "after-music")
+        text = f"The first {seconds:g} seconds of {what}: {title or 'your own'}"
+        return cls(f"{kind}.{name}", text, recording.name, recording, task)
+
+    @classmethod
+    def described(cls, text: str, prompt: str | None) -> Item:
+        """The item of a description of music; `prompt` is the name of a listed one."""
+        fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        return cls(f"music.{prompt or f'{TYPED}-{fingerprint[:16]}'}", text, "", None, DESCRIBE)
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,15 @@ from app.arena.ballots import Choice
 from app.arena.limits import Limiter
 from app.arena.recordings import CANNOT_SPEAK, Recordings
 from app.arena.records import Item, Pair
-from app.arena.systems import GO_ON, SPEAK, Arena, Task
+from app.arena.systems import Arena
+from app.arena.tasks import CONTINUE_MUSIC, DESCRIBE, GO_ON, SPEAK, Task
 from app.arena.wishes import Wishes
 from app.continuation import ExamplePrompts
 from app.db.engine import Database
 from app.db.models import new_id
 from app.db.store import Store
 from app.errors import UserError, unexpected
+from app.music_prompts import LIST as MUSIC_PROMPTS
 from app.runs import Runs
 from app.settings import Settings
 from app.studies.errors import StudyError
@@ -94,11 +96,13 @@ class ArenaService:
         self._lock = threading.Lock()
         secret = settings.resolved_secret_key()
         self._signer = Signer(secret, clock)
-        self._wishes = Wishes(
-            arena, ExamplePrompts(settings.prompts_dir), settings.data_dir / "prompts", settings.arena_text_chars
-        )
+        examples: dict[Task, ExamplePrompts] = {
+            GO_ON: ExamplePrompts(settings.prompts_dir),
+            CONTINUE_MUSIC: ExamplePrompts(settings.music_prompts_dir, MUSIC_PROMPTS),
+        }
+        self._wishes = Wishes(arena, examples, settings.data_dir / "prompts", settings.arena_text_chars)
         self._store_of_consents = Store(database)
-        self._recordings = Recordings(runs, arena, settings.media_dir, secret, settings.max_text_chars)
+        self._recordings = Recordings(runs, arena, settings.media_dir, secret, settings)
         self._versions = Versions()
         self._making: dict[str, Making] = {}
         self._resting: dict[str, datetime] = {}
@@ -116,7 +120,7 @@ class ArenaService:
                 "state": records.state_of(session),
                 "question": self.arena.question,
                 "tasks": self.arena.tasks(),
-                "continuation": self._wishes.describe(),
+                **self._wishes.describe(),
                 "prompts": [{"name": one.name, "text": one.text} for one in self.arena.prompts],
                 "voices": [{"name": name, "title": title} for name, title in self.arena.voices.items()],
                 "systems": len(self.arena.names(SPEAK)),
@@ -374,8 +378,12 @@ def expired() -> StudyError:
 def with_models(arena: Arena, settings: Settings) -> Settings:
     """Settings under which the arena's own models may be loaded."""
     changes: dict[str, list[Path]] = {}
-    for task, setting in ((SPEAK, "extra_models"), (GO_ON, "extra_continuations")):
+    for tasks, setting in (
+        ((SPEAK,), "extra_models"),
+        ((GO_ON,), "extra_continuations"),
+        ((CONTINUE_MUSIC, DESCRIBE), "extra_music"),
+    ):
         known = [*getattr(settings, setting), Path(settings.default_model)]
-        own = [Path(system.model) for system in arena.systems if system.task == task and Path(system.model).exists()]
+        own = [Path(system.model) for system in arena.systems if system.task in tasks and Path(system.model).exists()]
         changes[setting] = [*getattr(settings, setting), *dict.fromkeys(path for path in own if path not in known)]
     return settings.model_copy(update=changes)

@@ -4,8 +4,8 @@
       - name: my-model
         model: path/to/folder
 
-Systems meet those of their own task only: some speak a text, others go on from a recording. Units: seconds, hertz,
-LUFS. Settings that a system leaves out are its model's own.
+Systems meet those of their own task only (see `app.arena.tasks`): some speak a text, others go on from a recording or
+a piece, or make music of a description. Units: seconds, hertz, LUFS. Settings that a system leaves out are its model's.
 """
 
 from __future__ import annotations
@@ -13,11 +13,26 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from app import continuation
+from app.arena.tasks import (
+    ATTRIBUTES,
+    GO_ON,
+    KEYS,
+    MUSIC_RATE,
+    SPEAK,
+    STRANGE,
+    TASKS,
+    Continuation,
+    DescribedMusic,
+    MusicContinuation,
+    Prompt,
+    Rules,
+    Task,
+)
 from app.settings import ASSETS
 from app.speech import LIMITS
 from app.studies.faults import Fault, StudyFileError, refuse
@@ -25,18 +40,13 @@ from app.studies.lines import Lines, read_yaml
 from app.studies.schema import Line, Name, Strict, Study, faults_found
 
 log = logging.getLogger(__name__)
-Task = Literal["tts", "speech_continuation"]
-SPEAK: Task = "tts"
-GO_ON: Task = "speech_continuation"
 SLUG = "arena"  # of the study that keeps the votes
-# by which votes on the two tasks are told apart; the second is also what studies of continuations ask for
-ATTRIBUTES: dict[str, str] = {SPEAK: "overall", GO_ON: "meaningfulness"}
 MAX_SYSTEMS = 40
 _MARK = "# arena "
 
 
 def _within(name: str) -> Any:
-    low, high = {**continuation.LIMITS, **LIMITS}[name]
+    low, high = {**continuation.LIMITS, **LIMITS, "steps": (1, 128)}[name]
     return Field(None, ge=low, le=high)
 
 
@@ -61,24 +71,6 @@ class System(Strict):
         return {"model": Path(self.model).name, **{name: value for name, value in values.items() if value is not None}}
 
 
-class Prompt(Strict):
-    """A text to pick."""
-
-    name: Name
-    text: Line
-
-
-class Continuation(Strict):
-    """How systems that go on from a recording meet."""
-
-    question: Line = "Both clips begin alike. Which one goes on as a person would, naturally and making sense?"
-    prompts: list[Name] | None = Field(None, min_length=1, description="bundled recordings; all of them when absent")
-    prompt_seconds: float = Field(continuation.PROMPT_SECONDS, ge=1, le=10, description="what both clips begin with")
-    seconds: float = Field(12.0, ge=2, le=60, description="of new speech")
-    minimum_seconds: float = Field(6.0, ge=0, le=60, description="of each clip, before a vote")
-    uploads: bool = Field(False, description="whether visitors may send the beginning themselves; it is kept")
-
-
 class Arena(Strict):
     """The whole document."""
 
@@ -87,8 +79,10 @@ class Arena(Strict):
     voices: dict[Name, Line] = Field({"slt": "American woman"}, min_length=1, max_length=40)
     prompts: list[Prompt] = Field(min_length=1, max_length=500)
     continuation: Continuation | None = Field(None, description="needed by systems that go on from a recording")
+    music: MusicContinuation | None = Field(None, description="needed by systems that go on from a piece")
+    described: DescribedMusic | None = Field(None, description="needed by systems that make music of a description")
     minimum_seconds: float = Field(1.0, ge=0, le=30, description="of each recording, before a vote")
-    sample_rate: int = Field(24_000, ge=8_000, le=48_000, description="of all recordings, so that none is known by it")
+    sample_rate: int = Field(24_000, ge=8_000, le=48_000, description="of all speech, so that none is known by it")
     loudness_lufs: float = Field(-23.0, ge=-40, le=-16)
 
     def names(self, task: Task | None = None) -> list[str]:
@@ -97,15 +91,25 @@ class Arena(Strict):
 
     def tasks(self) -> list[Task]:
         """What the systems do."""
-        return [task for task in (SPEAK, GO_ON) if self.names(task)]
+        return [task for task in TASKS if self.names(task)]
+
+    def rules(self, task: Task) -> Rules | None:
+        """The rules of a task; None for speaking, whose rules are those of the document."""
+        return getattr(self, KEYS[task]) if task in KEYS else None
 
     def question_of(self, task: Task) -> str:
         """What is asked about a pair of a task."""
-        return self.continuation.question if task == GO_ON and self.continuation else self.question
+        rules = self.rules(task)
+        return rules.question if rules else self.question
 
     def least_seconds(self, task: Task) -> float:
         """How much of each recording of a task is heard before a vote."""
-        return self.continuation.minimum_seconds if task == GO_ON and self.continuation else self.minimum_seconds
+        rules = self.rules(task)
+        return rules.minimum_seconds if rules else self.minimum_seconds
+
+    def rate_of(self, task: Task) -> int:
+        """The rate of all recordings of a task, in hertz."""
+        return self.sample_rate if task in (SPEAK, GO_ON) else MUSIC_RATE
 
     def study_of(self, study: Study, task: Task) -> Study:
         """The arena's study as a pair of a task is judged: one question, and its own listening time."""
@@ -116,10 +120,6 @@ class Arena(Strict):
         """A system by its name."""
         return next(system for system in self.systems if system.name == name)
 
-    def prompt(self, name: str) -> Prompt | None:
-        """A listed prompt by its name."""
-        return next((prompt for prompt in self.prompts if prompt.name == name), None)
-
     def models(self) -> list[str]:
         """Every model once."""
         return list(dict.fromkeys(system.model for system in self.systems))
@@ -128,7 +128,7 @@ class Arena(Strict):
         """The same as a study's YAML, which keeps the systems' settings in its first line."""
         study = {
             "slug": SLUG,
-            "title": {"en": "Speech arena"},
+            "title": {"en": "Arena"},
             "kind": "pairwise",
             "question": {"en": self.question},
             "systems": [{"name": name} for name in self.names()],
@@ -229,11 +229,13 @@ def _twice(arena: Arena, lines: Lines) -> list[Fault]:
     for key, names in (
         ("systems", arena.names()),
         ("prompts", [prompt.name for prompt in arena.prompts]),
+        ("described", [prompt.name for prompt in arena.described.prompts] if arena.described else []),
     ):
         seen: set[str] = set()
         for number, name in enumerate(names):
             if name.lower() in seen or (key == "systems" and name == "tie"):
-                faults.append(_fault((key, number), f"{name!r} is taken; give each its own name.", lines))
+                place = (key, "prompts", number) if key == "described" else (key, number)
+                faults.append(_fault(place, f"{name!r} is taken; give each its own name.", lines))
             seen.add(name.lower())
     return faults
 
@@ -253,12 +255,11 @@ def _same_settings(arena: Arena, lines: Lines) -> list[Fault]:
 def _tasks(arena: Arena, lines: Lines) -> list[Fault]:
     """A setting belongs to a task, and nobody meets a system of another one."""
     faults = []
-    strange = {SPEAK: ("text_temperature", "top_k"), GO_ON: ("cfg", "voices")}
     for number, system in enumerate(arena.systems):
         place = ("systems", number)
         faults += [
             _fault((*place, key), f"{key!r} is no setting of the task {system.task}; leave it out.", lines)
-            for key in strange[system.task]
+            for key in STRANGE[system.task]
             if getattr(system, key)
         ]
         if len(arena.names(system.task)) == 1:
@@ -266,8 +267,11 @@ def _tasks(arena: Arena, lines: Lines) -> list[Fault]:
                 f"{system.name!r} is the only system of the task {system.task} and would meet nobody; add another."
             )
             faults.append(_fault(place, message, lines))
-        if system.task == GO_ON and arena.continuation is None:
-            message = f"{system.name!r} goes on from recordings; add the key 'continuation', which may be {{}}."
+        if system.task in KEYS and arena.rules(system.task) is None:
+            key = KEYS[system.task]
+            needed = "needs 'prompts'" if key == "described" else "may be {}"
+            does = "goes on from recordings" if system.task == GO_ON else f"has the task {system.task}"
+            message = f"{system.name!r} {does}; add the key {key!r}, which {needed}."
             faults.append(_fault(place, message, lines))
     return faults
 

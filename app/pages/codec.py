@@ -54,13 +54,7 @@ def build(services: Services, channel: gr.HTML) -> None:
 def _reconstruct(services: Services, sound: Path) -> dict:
     services.synthesizer.wait()
     result = services.synthesizer.reconstruct(sound)
-    figures = {
-        "seconds": result.seconds,
-        "si_snr_db": result.si_snr_db,
-        "took_seconds": result.took_seconds,
-        "frame_rate": result.frame_rate,
-        "dimensions": result.dimensions,
-    }
+    figures = result.figures()
     info = {"model": services.settings.default_codec, **figures}
     original = services.clips.put(result.original, result.sample_rate, {**info, "text": "original", "synthetic": False})
     rebuilt = services.clips.put(result.reconstructed, result.sample_rate, {**info, "text": "after the codec"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,15 @@ from typing import Any
 import gradio as gr
 
 from app.continuation import LIMITS, PROMPT_SECONDS
+from app.models import GO_ON
 from app.pages import markup
 from app.pages.relay import message, telling
+from app.pages.shared import QUIET, chosen_seed, model_label, number_of
 from app.services import Services
 from app.speech import MAX_SEED, VoiceRef
 from app.voices import STATEMENT
 
 EXAMPLE, OWN = "Example", "Your own"
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def build(demo: gr.Blocks, services: Services, channel: gr.HTML, visitor: gr.Bro
     ) -> tuple:
         """Check the request and open one run, or two of which the second waits; the script then streams them."""
         ref = await asyncio.to_thread(_chosen, services, source, example, recording, consent, token)
-        seed = seed if keep_seed and seed is not None else secrets.randbelow(MAX_SEED + 1)
+        seed = chosen_seed(seed, keep_seed)
         runs = []
         for one in _competitors(known, model, beside):
             run = services.open_continuation(
@@ -108,7 +108,7 @@ def build(demo: gr.Blocks, services: Services, channel: gr.HTML, visitor: gr.Bro
             {"run": run.id, "request": run.request.parameters(), "title": title}
             for run, title in zip(runs, titles, strict=True)
         ]
-        return message("continuation", runs=told), seed
+        return message("runs", place="continuation", runs=told), seed
 
     start.click(
         go_on,
@@ -214,12 +214,12 @@ def _connect_models(
 
     async def open_page() -> tuple:
         await asyncio.to_thread(services.synthesizer.wait)
-        models = await asyncio.to_thread(services.synthesizer.continuations)
+        models = await asyncio.to_thread(services.synthesizer.catalogue.of, GO_ON)
         if not models:
             return [], *[gr.skip()] * 6, gr.update(visible=False), gr.update(visible=True)
-        first = await asyncio.to_thread(services.synthesizer.default_continuation)
+        first = await asyncio.to_thread(services.synthesizer.catalogue.default, GO_ON)
         kinds = {one["discrete"] for one in models}
-        listed = gr.update(choices=[(_label(one), one["id"]) for one in models], value=first)
+        listed = gr.update(choices=[(model_label(one), one["id"]) for one in models], value=first)
         switch = gr.update(visible=len(kinds) == 2)
         return models, listed, switch, *follow(models, first, False), gr.update(visible=True), gr.update(visible=False)
 
@@ -259,22 +259,18 @@ def _connect_reuse(channel: gr.HTML, model: gr.Dropdown, prompt: Prompt, samplin
         if data.get("task") != "speech_continuation":
             return (gr.skip(),) * 11
 
-        def number(name: str) -> Any:
-            value = data.get(name)
-            return value if isinstance(value, (int, float)) else gr.skip()
-
         example = isinstance(data.get("prompt"), str) and not data.get("cloned")
         return (
             data["model"] if isinstance(data.get("model"), str) else gr.skip(),
             EXAMPLE if example else OWN,
             data["prompt"] if example else gr.skip(),
-            number("prompt_seconds"),
-            number("asked_seconds"),
-            number("temperature"),
-            number("text_temperature"),
-            number("steps"),
+            number_of(data, "prompt_seconds"),
+            number_of(data, "asked_seconds"),
+            number_of(data, "temperature"),
+            number_of(data, "text_temperature"),
+            number_of(data, "steps"),
             data.get("top_k") or 0,
-            number("seed"),
+            number_of(data, "seed"),
             True,
         )
 
@@ -284,8 +280,3 @@ def _connect_reuse(channel: gr.HTML, model: gr.Dropdown, prompt: Prompt, samplin
         [model, prompt.source, prompt.example, prompt.seconds, *sampling.inputs()],
         **QUIET,
     )
-
-
-def _label(info: dict[str, Any]) -> str:
-    kind = "codes" if info["discrete"] else "continuous latents"
-    return " · ".join(part for part in (info["title"], kind, info["source"]) if part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from app.pages import codec, continuation, endpoints, markup, speech
+from app.pages import clap_to_music, codec, continuation, endpoints, markup, music_continuation, speech
 from app.pages.relay import relay
 from app.services import Services
 
@@ -15,11 +15,15 @@ def build(demo: gr.Blocks, services: Services) -> None:
     channel = relay()
     # the token is known to the browser only; its hash is the owner of saved voices
     visitor = gr.BrowserState("", storage_key="calm-visitor", secret="calm-space")
-    with gr.Tabs(elem_id="tasks"):
+    with gr.Tabs(elem_id="tasks") as tabs:
         with gr.Tab("Text to speech", id="speech"):
             speech.build(demo, services, channel, visitor)
         with gr.Tab("Speech continuation", id="continuation"):
             continuation.build(demo, services, channel, visitor)
+        with gr.Tab("Music continuation", id=music_continuation.PLACE):
+            music_continuation.build(demo, services, channel, tabs)
+        with gr.Tab("CLAP-to-music", id=clap_to_music.PLACE):
+            clap_to_music.build(demo, services, channel, tabs)
         with gr.Tab("Codec", id="codec"):
             codec.build(services, channel)
     endpoints.build(services)

@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 
 # The name of every event that scripts send to handlers stands here in quotes, because gr.HTML looks for it.
 _ON_LOAD = """
-const events = ['reuse', 'forget'];
+const events = ['reuse', 'forget', 'hand_over'];
 window.calmRelay = {element, trigger, events};
 window.calmMessages ??= [];
 const pass = () => {

@@ -14,6 +14,7 @@ from app.engine import Report
 from app.errors import UserError
 from app.pages import markup, voice_panel
 from app.pages.relay import as_error, message, telling
+from app.pages.shared import number_of
 from app.pages.voice_panel import VoicePanel
 from app.services import Services
 from app.speech import LIMITS, MAX_SEED
@@ -168,7 +169,7 @@ def _connect_models(
         """What a new visit needs: models, voices, defaults and the voices that this visitor saved."""
         token = token or secrets.token_urlsafe(24)
         await asyncio.to_thread(synthesizer.wait)
-        models = [info for info in await asyncio.to_thread(synthesizer.models) if info["task"] == "tts"]
+        models = [info for info in await asyncio.to_thread(synthesizer.catalogue.all) if info["task"] == "tts"]
         chosen = settings.default_model
         known = gr.update(choices=[(_model_label(info), info["id"]) for info in models], value=chosen)
         try:
@@ -242,10 +243,6 @@ def _connect_reuse(
         if not isinstance(data.get("text"), str) or data.get("task"):  # another tab's
             return (gr.skip(),) * 10
 
-        def number(name: str) -> Any:
-            value = data.get(name)
-            return value if isinstance(value, (int, float)) else gr.skip()
-
         voice = data.get("voice")
         preset = isinstance(voice, str) and not data.get("cloned")
         return (
@@ -253,11 +250,11 @@ def _connect_reuse(
             gr.skip() if not isinstance(data.get("model"), str) else data["model"],
             gr.update(value=voice) if preset else gr.skip(),
             voice_panel.PRESET if preset else gr.skip(),
-            number("temperature"),
-            number("steps"),
-            number("cfg"),
-            number("speed"),
-            number("seed"),
+            number_of(data, "temperature"),
+            number_of(data, "steps"),
+            number_of(data, "cfg"),
+            number_of(data, "speed"),
+            number_of(data, "seed"),
             True,
         )
 

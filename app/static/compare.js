@@ -1,12 +1,14 @@
-/** Codec tab: two sounds on one time axis; switching between them keeps the place. */
+/** A sound, or two on one time axis: before and after a codec. Switching between them keeps the place. */
 
 import { Plots } from './drawing.js';
 import { make } from './history.js';
 import { audioContext, fetchClip } from './sound.js';
 
 export class Compare {
-  constructor(root) {
+  /** `names` are what the two sounds are called; */
+  constructor(root, { names = ['Original', 'After the codec'] } = {}) {
     this.root = root;
+    this.names = names;
     this.section = root.querySelector('.compare');
     this.rows = [];
     this.tick = this.tick.bind(this);
@@ -26,23 +28,28 @@ export class Compare {
   async show(message) {
     this.stop();
     try {
-      const sounds = await Promise.all([fetchClip(message.original), fetchClip(message.reconstructed)]);
-      const text = {
-        '.snr': `${message.si_snr_db.toFixed(1)} dB`,
-        '.length': `${message.seconds.toFixed(1)} s`,
-        '.latents': `${message.frame_rate} Hz × ${message.dimensions}`,
-        '.took': `${message.took_seconds.toFixed(2)} s`,
-      };
-      for (const [selector, value] of Object.entries(text)) this.root.querySelector(selector).textContent = value;
-      const ids = [message.original, message.reconstructed];
-      this.rows = ['Original', 'After the codec'].map((name, i) => this.row(name, sounds[i], ids[i]));
+      const ids = [message.original, message.reconstructed].filter(Boolean);
+      const sounds = await Promise.all(ids.map((id) => fetchClip(id)));
+      this.root.querySelector('.figures').hidden = ids.length < 2;
+      if (ids.length > 1) this.tell(message);
+      this.rows = ids.map((id, i) => this.row(this.names[i], sounds[i], id));
       this.section.querySelector('.pair').replaceChildren(...this.rows.map((row) => row.element));
       this.section.hidden = false;
-      this.say('Ready to compare: switching between the two keeps the place.');
+      this.say(ids.length > 1 ? 'Ready to compare: switching between the two keeps the place.' : '');
       this.draw();
     } catch (error) {
       this.fail(error.message);
     }
+  }
+
+  tell(message) {
+    const text = {
+      '.snr': `${message.si_snr_db.toFixed(1)} dB`,
+      '.length': `${message.seconds.toFixed(1)} s`,
+      '.latents': `${message.frame_rate} Hz × ${message.dimensions}`,
+      '.took': `${message.took_seconds.toFixed(2)} s`,
+    };
+    for (const [selector, value] of Object.entries(text)) this.root.querySelector(selector).textContent = value;
   }
 
   row(name, sound, clip) {
@@ -70,12 +77,12 @@ export class Compare {
   }
 
   toggle(row) {
-    audioContext();
+    audioContext(row.sound.rate);
     const other = this.rows.find((candidate) => candidate !== row);
     if (row.sound.playing) row.sound.pause();
     else {
       let from = row.sound.offset >= row.sound.length ? 0 : row.sound.offset;
-      if (other.sound.playing) {
+      if (other?.sound.playing) {
         from = Math.round(other.sound.position());
         other.sound.pause();
       }

@@ -1,9 +1,8 @@
 /** Tab "Speech continuation": one player or two, the words as they are spoken, and what was made before. */
 
-import { History, make } from './history.js';
-import { Player } from './player.js';
-import { audioContext } from './sound.js';
-import { stopRun } from './stream.js';
+import { Desk } from './desk.js';
+import { GoingOnPlayer } from './going_on.js';
+import { make } from './history.js';
 
 const FORMATS = ['wav', 'flac', 'mp3', 'txt', 'json'];
 
@@ -17,29 +16,23 @@ const facts = (info) => [
   info.top_k ? `top k ${info.top_k}` : `${info.steps} step${info.steps === 1 ? '' : 's'}`,
 ];
 
-/** A player that shows where the prompt ends and lights up each word when it is spoken. */
-export class ContinuationPlayer extends Player {
+/** A player that lights up each word when it is spoken. */
+export class ContinuationPlayer extends GoingOnPlayer {
   constructor(root, options) {
     super(root, options);
     this.formats = FORMATS;
-    this.quiet = false; // a quiet player collects its sound and waits for a press on Play
-    this.words = [];
+    this.thoughts = [];
     this.spoken = 0;
-    this.promptEnd = null;
     this.line = this.find('.thoughts');
   }
 
   onMessage(message, clicked) {
     if (message.type === 'words') this.think(message.start, message.words);
-    else {
-      if (message.type === 'started') this.promptEnd = message.parameters.prompt_end;
-      super.onMessage(message, clicked);
-    }
+    else super.onMessage(message, clicked);
   }
 
   begin(sound) {
     super.begin(sound);
-    this.held = this.heard = this.quiet;
     this.think(0, []);
   }
 
@@ -49,18 +42,16 @@ export class ContinuationPlayer extends Player {
   }
 
   async playClip(clip, info) {
-    this.promptEnd = info.prompt_end;
-    this.quiet = false;
     await super.playClip(clip, info);
     if (this.sound) this.think(0, info.words ?? []);
   }
 
   /** From place `start` on, `words` replace what was known. */
   think(start, words) {
-    this.words.length = Math.min(this.words.length, start);
+    this.thoughts.length = Math.min(this.thoughts.length, start);
     while (this.line.childElementCount > start) this.line.lastElementChild.remove();
     for (const word of words) {
-      this.words.push(word);
+      this.thoughts.push(word);
       this.line.append(make('span', '', `${word.text} `));
     }
     this.spoken = -1;
@@ -69,23 +60,18 @@ export class ContinuationPlayer extends Player {
 
   draw() {
     super.draw();
-    if (!this.sound) return;
-    const axis = Number(this.find('.seek').dataset.axis);
-    const mark = this.find('.prompt-end');
-    mark.hidden = !this.promptEnd;
-    if (this.promptEnd) mark.style.left = `${(100 * this.promptEnd) / axis}%`;
-    this.light(this.sound.position() / this.sound.rate);
+    if (this.sound) this.light(this.sound.position() / this.sound.rate);
   }
 
   /** Words that were thought and not heard yet stay dim. */
   light(now) {
     let spoken = 0;
-    while (spoken < this.words.length && this.words[spoken].seconds <= now) spoken += 1;
+    while (spoken < this.thoughts.length && this.thoughts[spoken].seconds <= now) spoken += 1;
     if (spoken === this.spoken) return;
     this.spoken = spoken;
     [...this.line.children].forEach((word, at) => {
       word.classList.toggle('heard', at < spoken);
-      word.classList.toggle('current', at === spoken - 1 && spoken < this.words.length);
+      word.classList.toggle('current', at === spoken - 1 && spoken < this.thoughts.length);
     });
     const current = this.line.children[spoken - 1];
     if (current) this.line.scrollTop = current.offsetTop - this.line.clientHeight / 2;
@@ -93,46 +79,16 @@ export class ContinuationPlayer extends Player {
 }
 
 /** The whole tab. */
-export class Desk {
-  /** `tell(event, data)` reaches the handlers of the page. */
+export class ContinuationDesk extends Desk {
   constructor(root, tell) {
-    const [first, second] = root.querySelectorAll('.player');
     const onFinished = (entry) => this.history.add(entry);
-    this.wanted = false;
-    this.players = [first, second].map((part) => new ContinuationPlayer(part, { onFinished }));
-    this.history = new History(root.querySelector('.history'), {
-      key: 'calm-continuations',
-      facts,
-      formats: FORMATS,
-      onPlay: (clip, info) => {
-        this.alone();
-        this.name(0, info.model.split('/').pop());
-        this.players[0].playClip(clip, info);
-      },
-      onReuse: (info) => {
-        tell('reuse', info);
-        document.getElementById('go-on')?.scrollIntoView({ behavior: 'smooth', block: 'center' });
-        this.players[0].say('The parameters are back in the controls.');
-      },
-    });
-  }
-
-  /** Continue was pressed. */
-  begin() {
-    this.wanted = true;
-    this.clicked = performance.now();
-    audioContext();
-    for (const player of this.players) player.halt();
-    this.alone();
-    this.players[0].show({ state: 'waiting', status: 'Starting…' });
+    const players = [...root.querySelectorAll('.player')].map((part) => new ContinuationPlayer(part, { onFinished }));
+    super(root, { players, start: 'go-on', tell, history: { key: 'calm-continuations', facts, formats: FORMATS } });
   }
 
   /** Runs are open: play the first; the second is made after it and waits for a press on its Play. */
-  play(runs) {
-    if (!this.wanted) {
-      for (const { run } of runs) stopRun(run);
-      return;
-    }
+  play({ runs }) {
+    if (!this.claim(runs)) return;
     this.players[1].root.hidden = runs.length < 2;
     runs.forEach(({ run, request, title }, at) => {
       const player = this.players[at];
@@ -141,26 +97,5 @@ export class Desk {
       player.stream(run, request, this.clicked);
     });
     if (runs.length > 1) this.players[1].say('Made when the first one is done; then press Play to compare.');
-  }
-
-  stop() {
-    const starting = this.wanted && !this.players[0].run && !this.players[0].sound;
-    this.wanted = false;
-    for (const player of this.players) player.stop();
-    if (starting) this.players[0].show({ state: 'empty', status: 'Stopped.' });
-  }
-
-  fail(sentence) {
-    this.players[0].fail(sentence);
-  }
-
-  name(at, title) {
-    this.players[at].find('.whose').textContent = title;
-  }
-
-  alone() {
-    this.players[1].halt();
-    this.players[1].root.hidden = true;
-    this.name(0, '');
   }
 }

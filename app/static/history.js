@@ -15,9 +15,20 @@ const speechFacts = (info) => [
   info.speed === 1 ? '' : `speed ${info.speed}`,
 ];
 
+const textOf = (info) => info.text || 'No words';
+
+/** A button that hands a result on. */
+export function sendButton({ label, does }, clip, info) {
+  const button = make('button', 'quiet send', label);
+  button.type = 'button';
+  button.addEventListener('click', () => does(clip, info));
+  return button;
+}
+
 export class History {
-  constructor(root, { onPlay, onReuse, key = 'calm-history', facts = speechFacts, formats }) {
-    Object.assign(this, { root, key, facts, formats });
+  /** `sends` are further things to do with a row: `{ label, does(clip, info) }`. */
+  constructor(root, { onPlay, onReuse, key = 'calm-history', facts = speechFacts, title = textOf, formats, sends = [] }) {
+    Object.assign(this, { root, key, facts, title, formats, sends });
     this.list = root.querySelector('ol');
     this.onPlay = onPlay;
     this.onReuse = onReuse;
@@ -50,7 +61,7 @@ export class History {
 
   row({ clip, info }) {
     const row = make('li', '');
-    const text = info.text || 'No words';
+    const text = this.title(info);
     const title = make('p', 'line', text);
     const facts = [...this.facts(info), info.stopped ? 'stopped' : ''];
     const detail = make('p', 'detail', facts.filter(Boolean).join(' · '));
@@ -70,7 +81,7 @@ export class History {
     const words = make('div', 'words');
     words.append(title, detail);
     const tools = make('div', 'tools');
-    tools.append(make('span', 'length', `${Number(info.seconds).toFixed(1)} s`), reuse, links);
+    tools.append(make('span', 'length', `${Number(info.seconds).toFixed(1)} s`), reuse, ...this.sends.map((send) => sendButton(send, clip, info)), links);
     row.append(play, words, tools);
     return row;
   }

@@ -1,4 +1,4 @@
-/** The player: one sound at a time, streamed or kept, drawn, with seek and downloads. */
+/** The player: one sound at a time, streamed or kept, drawn, with seek and downloads. A run may feed several. */
 
 import { Plots } from './drawing.js';
 import { audioContext, fetchClip, Sound } from './sound.js';
@@ -13,6 +13,7 @@ export class Player {
     this.root = root;
     this.onFinished = onFinished;
     this.formats = FORMATS;
+    this.words = { doing: 'Speaking…', made: 'speech' };
     this.find = (selector) => root.querySelector(selector);
     this.plots = new Plots(this.find('.wave'), this.find('.spectrum'));
     this.sound = null;
@@ -25,28 +26,33 @@ export class Player {
     this.tick = this.tick.bind(this);
   }
 
-  /** Stream a run; `clicked` is the performance time of the click or key that asked for it. */
-  async stream(id, request, clicked) {
-    this.halt();
+  /**
+   * Stream a run; `clicked` is the performance time of the click or key that asked for it. `others` get the variants
+   * behind the first one; they stop with this player.
+   */
+  async stream(id, request, clicked, others = []) {
+    const players = [this, ...others];
+    for (const player of players) player.halt();
     const turn = (this.turn += 1);
     const abort = new AbortController();
     this.run = { id, abort, request };
-    this.show({ state: 'waiting', status: 'Starting…', seed: request.seed });
+    players.forEach((player, at) => player.show({ state: 'waiting', status: 'Starting…', seed: request.seed + at }));
     let ended = false;
     try {
       await readRun(id, {
         signal: abort.signal,
         onMessage: (message) => {
           ended ||= message.type === 'finished' || message.type === 'failed';
-          if (turn === this.turn) this.onMessage(message, clicked);
+          if (turn !== this.turn) return;
+          players.forEach((player, at) => player.onMessage({ ...message, ...message.variants?.[at] }, clicked));
         },
-        onSamples: (samples) => {
-          if (turn === this.turn) this.onSamples(samples);
+        onSamples: (samples, variant) => {
+          if (turn === this.turn) players[variant].onSamples(samples);
         },
       });
       if (!ended && turn === this.turn) throw new Error('The connection broke; please try again.');
     } catch (error) {
-      if (turn === this.turn && error.name !== 'AbortError') this.fail(error.message);
+      if (turn === this.turn && error.name !== 'AbortError') for (const player of players) player.fail(error.message);
     } finally {
       if (turn === this.turn) this.run = null;
     }
@@ -59,7 +65,7 @@ export class Player {
     else if (message.type === 'started') {
       this.begin(new Sound(message.sample_rate));
       this.clicked = clicked;
-      this.say('Speaking…');
+      this.say(this.words.doing);
     } else if (message.type === 'finished') this.finish(message);
   }
 
@@ -78,7 +84,8 @@ export class Player {
     this.sound.complete = true;
     this.plots.update(this.sound);
     const seconds = this.sound.seconds.toFixed(1);
-    this.say(warning ?? (info.stopped ? `Stopped after ${seconds} seconds.` : `Done: ${seconds} seconds of speech.`));
+    const done = info.stopped ? `Stopped after ${seconds} seconds.` : `Done: ${seconds} seconds of ${this.words.made}.`;
+    this.say(warning ?? done);
     this.setFigure('.rtf', info.from_cache ? 'kept' : speedOf(info));
     this.offer(clip);
     this.draw();
@@ -158,7 +165,7 @@ export class Player {
 
   toggle() {
     if (!this.sound) return;
-    audioContext();
+    audioContext(this.sound.rate);
     this.held = this.sound.playing;
     if (this.sound.playing) this.sound.pause();
     else this.sound.play(this.sound.offset >= this.sound.length ? 0 : this.sound.offset);
@@ -169,7 +176,7 @@ export class Player {
   tick() {
     const { sound } = this;
     if (!sound) return;
-    if (!this.heard && sound.startedAt !== null && audioContext().currentTime >= sound.startedAt) {
+    if (!this.heard && sound.startedAt !== null && audioContext(sound.rate).currentTime >= sound.startedAt) {
       this.heard = true;
       const seconds = (performance.now() - this.clicked) / 1000;
       this.root.dataset.firstSound = seconds.toFixed(3);

@@ -3,14 +3,15 @@
 const FIRST_LEAD = 0.05; // from scheduling to sounding; short, so that the first sound comes early
 const MAX_LEAD = 0.5;
 
-let shared = null;
+const contexts = new Map(); // by rate: a sound in a context of another rate would be resampled block by block
 let sounding = null; // one sound at a time on the whole page
 
-/** The page's one AudioContext; call it from a click or a key press, so that the browser lets it sound. */
+/** The page's AudioContext of a rate; call it from a click or a key press, so that the browser lets it sound. */
 export function audioContext(rate = 24000) {
-  if (!shared || shared.state === 'closed') shared = new AudioContext({ sampleRate: rate, latencyHint: 'interactive' });
-  if (shared.state === 'suspended') shared.resume().catch(() => {});
-  return shared;
+  if (!contexts.has(rate)) contexts.set(rate, new AudioContext({ sampleRate: rate, latencyHint: 'interactive' }));
+  const context = contexts.get(rate);
+  if (context.state === 'suspended') context.resume().catch(() => {});
+  return context;
 }
 
 /** A sound that grows while it plays. */
@@ -114,18 +115,19 @@ export class Sound {
 }
 
 /** Fetch a kept clip and decode it into a finished sound. */
-export async function fetchClip(id, signal) {
-  return fetchSound(`/api/v1/clips/${encodeURIComponent(id)}/sound`, signal);
+export async function fetchClip(id) {
+  return fetchSound(`/api/v1/clips/${encodeURIComponent(id)}/sound`);
 }
 
-/** The same for a sound at any address of this server. */
-export async function fetchSound(address, signal) {
-  const response = await fetch(address, { signal });
+/** The same for a sound at any address of this server; at `rate` where the server does not tell the sound's own. */
+export async function fetchSound(address, rate = 24000) {
+  const response = await fetch(address);
   if (!response.ok) {
     const body = await response.json().catch(() => null);
     throw new Error(body?.error?.message ?? 'This sound is no longer kept; make it again.');
   }
-  const buffer = await audioContext().decodeAudioData(await response.arrayBuffer());
+  const own = Number(response.headers.get('X-Sample-Rate')) || rate;
+  const buffer = await new OfflineAudioContext(1, 1, own).decodeAudioData(await response.arrayBuffer());
   const sound = new Sound(buffer.sampleRate);
   sound.append(buffer.getChannelData(0));
   sound.complete = true;

@@ -1,7 +1,7 @@
 /** Reads a run from the server: blocks of kind byte, little-endian length, payload (see app/responses.py). */
 
 const JSON_FRAME = 0;
-const PCM_FRAME = 1;
+const FIRST_PCM_FRAME = 1; // that of the first variant; the next ones follow
 const HEAD = 5;
 
 /** Int16 little-endian bytes to float samples in [-1, 1]. */
@@ -13,7 +13,7 @@ export function toFloat(bytes) {
 }
 
 /**
- * Play out a run: `onMessage(object)` for each message, `onSamples(Float32Array)` for each block of sound.
+ * Play out a run: `onMessage(object)` for each message, `onSamples(Float32Array, variant)` for each block of sound.
  * Rejects with the server's own sentence when the run cannot be read.
  */
 export async function readRun(id, { signal, onMessage, onSamples }) {
@@ -41,8 +41,8 @@ function takeFrames(bytes, onMessage, onSamples) {
     const length = view.getUint32(at + 1, true);
     if (bytes.length - at < HEAD + length) break;
     const payload = bytes.slice(at + HEAD, at + HEAD + length);
-    if (bytes[at] === PCM_FRAME) onSamples(toFloat(payload));
-    else if (bytes[at] === JSON_FRAME) onMessage(JSON.parse(new TextDecoder().decode(payload)));
+    if (bytes[at] === JSON_FRAME) onMessage(JSON.parse(new TextDecoder().decode(payload)));
+    else onSamples(toFloat(payload), bytes[at] - FIRST_PCM_FRAME);
     at += HEAD + length;
   }
   return bytes.slice(at);

@@ -1,7 +1,7 @@
 /** Joins the page's controls (Gradio) with the player, the history and the other tabs. */
 
 import { Compare } from './compare.js';
-import { Desk } from './continuation.js';
+import { Desks } from './desks.js';
 import { History, make } from './history.js';
 import { Player } from './player.js';
 import { audioContext } from './sound.js';
@@ -33,6 +33,11 @@ function tellServer(event, data) {
 // Gradio puts the parts of the page into the document one by one, in no fixed order
 const PARTS = ['#text textarea', '#counter', '#theme-switch', '#engine', '#examples', '#voice-source .wrap'];
 
+const GROUPS = [
+  ['voice-source', 'Kind of voice'], ['prompt-source', 'Kind of prompt'], ['mc-source', 'Kind of prompt'],
+  ['mc-part', 'Part of the prompt'], ['cm-source', 'Kind of reference'],
+];
+
 async function main() {
   await Promise.all(PARTS.map(whenPresent));
   const playerRoot = await whenPresent('#player .player');
@@ -49,20 +54,17 @@ async function main() {
   let compare = null; // its tab may not be in the document before it is opened
   const codec = () => (compare ??= document.querySelector('#compare .compare') && new Compare(byId('compare')));
 
-  let desk = null; // the same of the tab of continuations
-  whenPresent('#going-on').then(() => {
-    desk = new Desk(byId('continuation'), tellServer);
-    window.calmStudio.desk = desk;
-    drain();
-  });
+  const desks = new Desks(tellServer, whenPresent, () => drain());
+  window.calmStudio.desks = desks.made;
 
   const receive = (detail) => {
     if (detail.type === 'run') {
       if (state.wanted) player.stream(detail.run, detail.request, state.clicked);
       else stopRun(detail.run);
     }
-    else if (detail.type === 'continuation') desk?.play(detail.runs);
-    else if (detail.type === 'error' && detail.place === 'continuation') desk?.fail(detail.message);
+    else if (detail.type === 'runs') desks.made[detail.place]?.play(detail);
+    else if (detail.type === 'prompt') desks.made[detail.place]?.hear(detail);
+    else if (detail.type === 'error' && detail.place) desks.made[detail.place]?.fail(detail.message);
     else if (detail.type === 'error' && detail.param === 'codec') codec()?.fail(detail.message);
     else if (detail.type === 'error') player.fail(detail.message);
     else if (detail.type === 'status') player.say(detail.message, detail.fraction);
@@ -76,7 +78,7 @@ async function main() {
     for (const detail of (window.calmMessages ?? []).splice(0)) if (detail) receive(detail);
   };
 
-  connectActions(player, codec, () => desk);
+  connectActions(player, codec, desks);
   connectText();
   connectTheme();
   nameGroups();
@@ -86,7 +88,7 @@ async function main() {
   drain(); // what came before this script was ready
 }
 
-function connectActions(player, codec, desk) {
+function connectActions(player, codec, desks) {
   // capture: the audio context has to be opened inside the gesture, before Gradio handles the click
   document.addEventListener(
     'click',
@@ -95,8 +97,7 @@ function connectActions(player, codec, desk) {
       if (!target) return;
       if (target.id === 'speak') beginSpeaking(player);
       if (target.id === 'stop') stopSpeaking(player);
-      if (target.id === 'go-on') desk()?.begin();
-      if (target.id === 'go-on-stop') desk()?.stop();
+      desks.pressed(target.id);
       if (target.id === 'codec-run') {
         audioContext();
         codec()?.say('Encoding and decoding…');
@@ -107,10 +108,10 @@ function connectActions(player, codec, desk) {
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      speakNow();
+      speakNow(['speak', ...desks.starts]);
     } else if (event.key === 'Escape' && !event.target.closest?.('[role=listbox], [aria-expanded=true]')) {
       stopSpeaking(player);
-      desk()?.stop();
+      desks.stop();
     }
   });
 }
@@ -131,8 +132,8 @@ function beginSpeaking(player) {
 }
 
 /** Press the button of the tab that is open; a textbox hands its value to Gradio on input, so nothing is waited for. */
-function speakNow() {
-  ['speak', 'go-on'].map(byId).find((button) => button?.checkVisibility())?.click();
+function speakNow(ids) {
+  ids.map(byId).find((button) => button?.checkVisibility())?.click();
 }
 
 function connectText() {
@@ -166,7 +167,7 @@ function connectTheme() {
 
 /** Gradio's radio groups have no accessible name; give them theirs. */
 function nameGroups() {
-  for (const [id, name] of [['voice-source', 'Kind of voice'], ['prompt-source', 'Kind of prompt']])
+  for (const [id, name] of GROUPS)
     whenPresent(`#${id} .wrap`).then((group) => {
       group.setAttribute('role', 'radiogroup');
       group.setAttribute('aria-label', name);

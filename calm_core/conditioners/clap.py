@@ -33,6 +33,10 @@ class ClapEmbedder(Protocol):
         """Embeddings [B, E] of length 1, of sounds of any length and rate."""
         ...
 
+    def notices(self, texts: Sequence[str]) -> list[str]:
+        """What a user should know about texts that are embedded all the same: one sentence each, or nothing."""
+        ...
+
 
 class ClapPrefix(nn.Module):
     """Embeddings in, the step of the backbone that stands before all others out.

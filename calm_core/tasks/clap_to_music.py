@@ -160,11 +160,11 @@ class ClapToMusic(MusicTask):
         self.checked(seconds, asked)  # before anything is embedded
         embedding = self.embedding(description, audio_prompt, text_weight)
         facts: dict[str, Any] = {"text": description or ""}
-        notices: tuple[str, ...] = ()
+        notices: tuple[str, ...] = () if description is None else tuple(self.clap.notices([description.strip()]))
         if audio_prompt is not None:
             facts |= {"reference_seconds": round(audio_prompt.seconds, 4)}
             facts |= {} if description is None else {"text_weight": text_weight}
-            notices = clipping(audio_prompt, "reference sound")
+            notices += clipping(audio_prompt, "reference sound")
         return self.music(
             self.nothing(), seconds, asked, count=count, seed=seed, stop=stop, clap=embedding, facts=facts,
             notices=notices,

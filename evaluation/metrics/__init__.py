@@ -53,7 +53,7 @@ class Choices:
         features: See `phone_items.find_features`.
         embedder: See `embedders.find_embedder`.
         tagger: See `tagging.find_tagger`.
-        attributes: File of a classifier; see `attributes.find_classifier`.
+        attributes: File of a classifier, the bundled one when None; see `attributes.find_classifier`.
         device: A torch device for the models of `transformers` and for codecs.
         seed: Of every draw.
     """

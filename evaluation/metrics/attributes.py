@@ -14,12 +14,16 @@ import numpy as np
 from evaluation.clips import Clip
 from evaluation.errors import InputError
 from evaluation.metrics.captioned import Attributes, parse_attributes
-from evaluation.metrics.embedders import DEFAULT, find_embedder
+from evaluation.metrics.embedders import DEFAULT, Embedder, find_embedder, reference_sound
 from evaluation.metrics.optional import existing_file
 
 EXCLUSIVE = ("genre", "mood", "tempo_class")
 INSTRUMENTS = "instruments"
+BUNDLED = Path(__file__).parents[2] / "assets" / "evaluation" / "attributes.safetensors"
 _KIND = "calm attribute classifier 1"
+# Of what an embedder makes of the reference sound. Weights that were rounded to 8 bits stay well within it, those of
+# another training do not.
+_MOST_DRIFT = 0.2
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,10 @@ class AttributeClassifier:
     Attributes:
         embedder: Name of the embedder whose clips it takes; see `embedders.find_embedder`.
         probes: The regressions by attribute.
+        reference: `[E]`, what that embedder makes of `embedders.reference_sound`; None where it was not asked.
     """
+
+    reference: np.ndarray | None = None
 
     def __init__(self, embedder: str, mean: np.ndarray, scale: np.ndarray, probes: Mapping[str, Probe]):
         self.embedder = embedder
@@ -183,6 +190,28 @@ class AttributeClassifier:
             found.append(Accuracy(attribute, share, chance, len(places)))
         return found
 
+    def remember(self, embedder: Embedder) -> None:
+        """Keep what the embedder makes of a sound, by which it is known again.
+
+        Raises:
+            InputError: Its embeddings are of another width than those that the classifier was trained on.
+        """
+        reference = embedder(reference_sound()).mean(axis=0)
+        self.probabilities(reference[None])
+        self.reference = reference.astype(float)
+
+    def drift(self, embedder: Embedder) -> float:
+        """How far an embedder is from the one that was remembered: 0 is the same; 0 too where none was.
+
+        The distance of what both make of one sound, over the length of what the remembered one made of it.
+        """
+        if self.reference is None:
+            return 0.0
+        heard = embedder(reference_sound()).mean(axis=0)
+        if heard.shape != self.reference.shape:
+            return float("inf")
+        return float(np.linalg.norm(heard - self.reference) / np.linalg.norm(self.reference))
+
     def _hears(self, clip: Clip) -> dict[str, np.ndarray]:
         """Probabilities `[K]` by attribute."""
         vector = find_embedder(self.embedder, self.device)(clip).mean(axis=0)
@@ -226,6 +255,8 @@ class AttributeClassifier:
         from safetensors.numpy import save_file
 
         tensors = {"mean": self._mean, "scale": self._scale}
+        if self.reference is not None:
+            tensors["reference"] = self.reference
         for attribute, probe in self.probes.items():
             tensors |= {f"{attribute}.weight": probe.weight, f"{attribute}.bias": probe.bias}
         labels = {attribute: probe.labels for attribute, probe in self.probes.items()}
@@ -254,7 +285,9 @@ class AttributeClassifier:
                 )
                 for attribute, names in labels.items()
             }
-            return cls(metadata["embedder"], tensors["mean"], tensors["scale"], probes)
+            found = cls(metadata["embedder"], tensors["mean"], tensors["scale"], probes)
+            found.reference = tensors.get("reference")
+            return found
         except (SafetensorError, KeyError, ValueError) as error:
             raise InputError(
                 f"{path} is not a classifier of attributes; make one with: python -m evaluation attributes"
@@ -271,21 +304,38 @@ def _balanced(predicted: np.ndarray, true: np.ndarray) -> float:
     return float(np.mean(shares)) if shares else float("nan")
 
 
-@lru_cache(maxsize=1)
-def find_classifier(path: Path | None, device: str = "cpu") -> AttributeClassifier:
-    """The classifier of a file, with its embedder loaded.
+def classifier_path(path: Path | None) -> Path:
+    """The file that was named, else the bundled one.
 
     Raises:
-        InputError: No path, no such file, or its embedder cannot be had.
+        InputError: None was named and none is bundled.
     """
-    if path is None:
+    if path is None and not BUNDLED.is_file():
         raise InputError(
             "A classifier of attributes is needed: give --attributes FILE.safetensors (python -m evaluation attributes "
             "makes one), or for kld --tagger pann:WEIGHTS."
         )
+    return path or BUNDLED
+
+
+def find_classifier(path: Path | None = None, device: str = "cpu") -> AttributeClassifier:
+    """The classifier of a file, the bundled one by default, with its embedder loaded.
+
+    Raises:
+        InputError: No such file, or its embedder cannot be had or is another than the one that it was trained with.
+    """
+    return _load(classifier_path(path), device)
+
+
+@lru_cache(maxsize=1)
+def _load(path: Path, device: str) -> AttributeClassifier:
     found = AttributeClassifier.load(path)
     found.device = device
-    find_embedder(found.embedder, device)
+    if found.drift(find_embedder(found.embedder, device)) > _MOST_DRIFT:
+        raise InputError(
+            f"{path} was trained on embeddings of another {found.embedder} than the one that is here; train it again "
+            "with: python -m evaluation attributes"
+        )
     return found
 
 

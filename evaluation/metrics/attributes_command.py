@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from evaluation.errors import InputError
-from evaluation.metrics.embedders import DEFAULT
+from evaluation.metrics.embedders import DEFAULT, find_embedder
 from evaluation.tables import markdown_table
 
 
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     """Train, save, print the accuracies beside chance.
 
     Raises:
-        InputError: Files that are missing or do not fit each other, a penalty below 0.
+        InputError: Files that are missing or do not fit each other or the embedder, a penalty below 0.
     """
     from evaluation.metrics.attributes import AttributeClassifier, corpus_vectors
 
@@ -37,6 +37,7 @@ def run(options: argparse.Namespace) -> None:
     vectors, described = corpus_vectors(options.embeddings, options.manifest)
     print(f"{len(vectors)} clips to train on", file=sys.stderr)
     classifier = AttributeClassifier.fit(vectors, described, options.embedder, options.l2)
+    classifier.remember(find_embedder(options.embedder))
     judged = classifier.accuracy(*corpus_vectors(options.judge, options.manifest))
     classifier.save(options.out)
     print(

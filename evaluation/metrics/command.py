@@ -61,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tagger", default=standard.tagger, help="for kld and kld_reverse: attributes, or pann:WEIGHTS of CNN14"
     )
     parser.add_argument(
-        "--attributes", type=Path, help="for attribute_agreement and the tagger attributes: a classifier's file"
+        "--attributes",
+        type=Path,
+        help="for attribute_agreement and the tagger attributes: a classifier's file (default: the bundled one)",
     )
     parser.add_argument("--device", default=standard.device, help="a torch device for the models named above")
     parser.add_argument("--seed", type=int, default=standard.seed)

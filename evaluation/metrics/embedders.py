@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from evaluation.clips import Clip
+from evaluation.clips import Clip, make_clip
 from evaluation.errors import InputError
 
 DEFAULT = "clap"
@@ -66,6 +66,17 @@ def mel_statistics(clip: Clip) -> np.ndarray:
         frames = log_mel_frames(second, _MEL_RATE, 512, 256, _MEL_BANDS)
         found.append(np.concatenate([frames.mean(axis=0), frames.std(axis=0)]))
     return np.array(found)
+
+
+def reference_sound() -> Clip:
+    """Ten seconds of a chord that glides up and swells, the same on every machine.
+
+    By what an embedder makes of it, another one of the same name is told apart.
+    """
+    time = np.arange(10 * _MEL_RATE) / _MEL_RATE
+    phase = 2 * np.pi * 110 * 10 / np.log(8) * (8 ** (time / 10) - 1)  # 110 to 880 Hz
+    partials = [np.sin(ratio * phase) / ratio for ratio in (1, 1.25, 1.5, 2, 3, 4)]
+    return make_clip("reference sound", 0.1 * np.sum(partials, axis=0) * np.sin(2 * np.pi * time) ** 2, _MEL_RATE)
 
 
 class Clap:

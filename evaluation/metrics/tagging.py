@@ -43,20 +43,28 @@ def kld_reverse(reference: Clip, degraded: Clip, tagger: Tagger) -> float:
     return _summed(tagger(degraded), tagger(reference))
 
 
-@lru_cache(maxsize=2)
 def find_tagger(name: str, attributes: Path | None = None, device: str = "cpu") -> Tagger:
     """The tagger of a name, loaded.
 
     Args:
         name: `attributes` for a classifier of attributes, or `pann:WEIGHTS` (see `weights.find_weights`).
-        attributes: The classifier's file.
+        attributes: The classifier's file; the bundled one when None.
         device: Where its network runs.
 
     Raises:
         InputError: There is none of that name, or a package or file of it is missing.
     """
+    if name != "attributes":
+        return _load(name, None, device)
+    from evaluation.metrics.attributes import classifier_path
+
+    return _load(name, classifier_path(attributes), device)
+
+
+@lru_cache(maxsize=2)
+def _load(name: str, attributes: Path | None, device: str) -> Tagger:
     kind, _, source = name.partition(":")
-    if name == "attributes":
+    if attributes is not None:
         from evaluation.metrics.attributes import find_classifier
 
         return lru_cache(maxsize=8)(find_classifier(attributes, device).distributions)

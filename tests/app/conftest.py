@@ -14,7 +14,7 @@ import uvicorn
 from app.server import create_app
 from app.services import Services, build_services
 from app.settings import Settings, load_settings
-from tests.app.tiny import make_codec, make_continuation, make_model, make_voices
+from tests.app.tiny import make_codec, make_continuation, make_model, make_music, make_voices
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             make_continuation(folder / "goes-on", title="Tiny CALM"),
             make_continuation(folder / "goes-on-codes", "rq_transformer", title="Tiny RQ"),
         ],
-        loaded_models=6,
+        default_music=str(folder / "plays"),
+        extra_music=[
+            make_music(folder / "plays", title="Tiny CALM"),
+            make_music(folder / "plays-codes", "rq_transformer", title="Tiny RQ"),
+        ],
+        max_music_seconds=30,
+        max_music_prompt_seconds=20,
+        loaded_models=10,
         max_text_chars=1000,
         max_upload_mb=3,
         max_prompt_seconds=20,

@@ -55,7 +55,7 @@ def speak(page: Page, url: str) -> None:
 def go_on(page: Page) -> None:
     """Continue an example with the baseline beside it, and listen to some words of it."""
     page.get_by_role("tab", name="Speech continuation").click()
-    page.wait_for_function("window.calmStudio.desk")
+    page.wait_for_function("window.calmStudio.desks?.continuation")
     page.fill("#seconds input[type=number]", "10")
     if page.locator("#beside input").is_visible():
         page.check("#beside input")

@@ -12,6 +12,7 @@ import soundfile
 
 from app.continuation import ExamplePrompts, check_continuation, sheet, words_changed
 from app.errors import UserError
+from app.models import GO_ON
 from app.run_events import Finished, Pcm, Started, Words
 from app.runs import Run
 from app.settings import ASSETS
@@ -77,7 +78,7 @@ def test_a_recording_may_come_as_base64(api: httpx.Client) -> None:
     [
         ({"prompt": "nobody"}, 404, ["nobody", "slt"]),
         ({"prompt": ""}, 400, ["example prompt"]),
-        ({"audio": "x!"}, 400, ["one prompt"]),
+        ({"audio": "x!"}, 400, ["one sound"]),
         ({"audio": "x!", "prompt": ""}, 400, ["base64"]),
         ({"model": "/etc/passwd"}, 404, ["model"]),
         ({"model": "calm-tts-en"}, 404, ["model"]),
@@ -186,7 +187,7 @@ def test_every_bundled_example_is_long_enough_and_a_request_has_its_defaults() -
 def test_the_models_are_listed_and_the_documentation_tells_of_them(api: httpx.Client, site: Site) -> None:
     by_task = [model["task"] for model in api.get("/api/v1/models").json()["data"]]
     assert by_task.count("speech_continuation") >= 2
-    known = site.services.synthesizer.continuations()
+    known = site.services.synthesizer.catalogue.of(GO_ON)
     own = {one["title"]: one["discrete"] for one in known if one["source"] == "local"}
     assert own == {"Tiny CALM": False, "Tiny RQ": True}
     schema = api.get("/api/openapi.json").json()["paths"][CONTINUATIONS]["post"]["requestBody"]["content"]
@@ -199,7 +200,7 @@ def test_without_a_model_the_server_says_so(site: Site, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path)
     monkeypatch.setattr(site.settings, "extra_continuations", [])
-    assert site.services.synthesizer.continuations() == []
+    assert site.services.synthesizer.catalogue.of(GO_ON) == []
     answer = httpx.post(site.url + CONTINUATIONS, json={"prompt": "slt"}, timeout=30)
     assert_openai_error(answer, 404, "no model", "CALM_EXTRA_CONTINUATIONS")
 

@@ -10,7 +10,7 @@ from tests.app.tiny import RATE, voice_like
 from tests.app.visit import Visit, wav
 from tests.axe import faults_of_access
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(90)]
 STATUS = "#going-on .player .status"
 ALERT = "#going-on .player .alert"
 
@@ -19,7 +19,7 @@ def opened(visit: Visit, seconds: float = 4) -> None:
     """Open the tab and ask for little."""
     visit.page.get_by_role("tab", name="Speech continuation").click()
     visit.page.wait_for_function("document.querySelector('#go-on-model input')?.value.includes('Tiny CALM')")
-    visit.page.wait_for_function("window.calmStudio.desk")
+    visit.page.wait_for_function("window.calmStudio.desks?.continuation")
     visit.page.fill("#seconds input[type=number]", str(seconds))
 
 
@@ -39,21 +39,25 @@ def test_a_prompt_goes_on_with_its_words_beside_the_baseline(visit: Visit) -> No
     visit.wait_text("#going-on .player.baseline .status", "Done")
     titles = page.locator("#going-on .whose").all_inner_texts()
     assert titles == ["Tiny CALM", "Tiny RQ"]
-    sounds = page.evaluate("window.calmStudio.desk.players.map((p) => [p.sound.seconds, p.promptEnd, p.sound.playing])")
+    sounds = page.evaluate(
+        "window.calmStudio.desks.continuation.players.map((p) => [p.sound.seconds, p.promptEnd, p.sound.playing])"
+    )
     assert [round(seconds, 1) for seconds, _, _ in sounds] == [7.0, 7.0]
     assert [end for _, end, _ in sounds] == [2.96, 2.96]
     assert sounds[1][2] is False, "the second waits for a press on Play"
     # the first words light up when the prompt is over
     page.locator("#going-on .player").first.locator(".seek").press("End")
     page.wait_for_function("!document.querySelector('#going-on .player:not(.baseline) .thoughts span:not(.heard)')")
-    told = page.evaluate("window.calmStudio.desk.players[0].words.map((word) => word.text).join(' ')")
+    told = page.evaluate("window.calmStudio.desks.continuation.players[0].thoughts.map((word) => word.text).join(' ')")
     assert page.inner_text("#going-on .thoughts").strip() == told
     # one sounds at a time
     page.locator("#going-on .player").nth(0).locator(".seek").press("Home")
-    page.evaluate("window.calmStudio.desk.players[0].sound.playing || window.calmStudio.desk.players[0].toggle()")
+    page.evaluate(
+        "((player) => player.sound.playing || player.toggle())(window.calmStudio.desks.continuation.players[0])"
+    )
     page.locator("#going-on .baseline .play").click()
-    page.wait_for_function("window.calmStudio.desk.players[1].sound.playing")
-    assert not page.evaluate("window.calmStudio.desk.players[0].sound.playing")
+    page.wait_for_function("window.calmStudio.desks.continuation.players[1].sound.playing")
+    assert not page.evaluate("window.calmStudio.desks.continuation.players[0].sound.playing")
     page.locator("#going-on .baseline .play").click()
     assert faults_of_access(page) == []
     # both are in the history of the tab, with the words to keep
@@ -94,7 +98,7 @@ def test_an_own_recording_needs_consent_and_stop_silences(visit: Visit) -> None:
     page.keyboard.press("Escape")
     visit.wait_text(STATUS, "Stopped")
     assert visit.site.idle(within=3)
-    assert not page.evaluate("window.calmStudio.desk.players[0].sound.playing")
+    assert not page.evaluate("window.calmStudio.desks.continuation.players[0].sound.playing")
 
 
 def test_a_phone_in_the_dark_shows_the_tab(browser, site: Site) -> None:

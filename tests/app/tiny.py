@@ -109,6 +109,27 @@ def make_voices(folder: Path) -> Path:
     return folder
 
 
+def make_music(folder: Path, head: str = "consistency", title: str = "Tiny CALM of music") -> Path:
+    """A model of music at 32 kHz, over latents or over codes, with a real CLAP model in `clap` beside it."""
+    from tests.calm_core.clap import sounds
+    from tests.calm_core.tiny import build_music, music
+
+    clap = folder.parent / "clap"
+    if not clap.exists():
+        clap.mkdir(parents=True)
+        save_file(sounds.build().state_dict(), clap / "model.safetensors")
+        sounds.write_tokenizer(clap / "tokenizer.model")
+        (clap / "config.yaml").write_text(yaml.safe_dump(sounds.model("tokenizer.model")))
+    folder.mkdir(parents=True)
+    model = build_music(head, clap="../clap")
+    sampling = {"top_k": 10} if model.discrete else {"steps": 4, "cfg": 2.0}
+    config = {"card": {"title": title, "licence": "MIT"}, **music(head, clap="../clap"), "sampling": sampling}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    tensors = {n: t.contiguous() for n, t in model.state_dict().items() if not n.startswith("head.weight.")}
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
 def make_continuation(folder: Path, head: str = "lsd", title: str = "Tiny that goes on") -> Path:
     """A model that continues speech, over latents (`lsd`) or over codes (`rq_transformer`)."""
     from tests.calm_core.tiny import build_continuation, continuation

@@ -29,7 +29,7 @@ from app.settings import Settings, load_settings
 from app.studies.service import StudyService
 from app.studies_api import studies_routes
 from app.synthesis import Synthesizer
-from tests.app.tiny import make_continuation, make_model, make_voices
+from tests.app.tiny import make_continuation, make_model, make_music, make_voices
 from tests.serving import serving
 from tests.studies.conftest import STATIC
 from tests.studies.making import Clock
@@ -96,10 +96,16 @@ def goers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="package")
-def engine(model: Path, goers: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
+def player(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model of music."""
+    return make_music(tmp_path_factory.mktemp("player") / "gecko-weights")
+
+
+@pytest.fixture(scope="package")
+def engine(model: Path, goers: list[Path], player: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
     """The model in memory, once for all tests."""
     folder = tmp_path_factory.mktemp("engine")
-    settings = load_settings(data_dir=folder, default_model=str(model), extra_continuations=goers)
+    settings = load_settings(data_dir=folder, default_model=str(model), extra_continuations=goers, extra_music=[player])
     synthesizer = Synthesizer(settings)
     synthesizer.start_warm_up()
     synthesizer.wait()

@@ -91,7 +91,7 @@ def test_a_vote_on_continuations_is_its_own_question(open_ring: Opened) -> None:
         assert "after.rms" in set(session.scalars(select(Prompt.name)))
     board = Board(ring.database)
     questions = board.view(Filters()).content["questions"]
-    assert [one["id"] for one in questions] == ["pairs:meaningfulness", "pairs:arena/overall"]
+    assert [one["id"] for one in questions] == ["pairs:arena/overall", "pairs:meaningfulness"]
     board.close()
 
 

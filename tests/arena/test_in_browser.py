@@ -170,7 +170,7 @@ def test_while_both_speak_the_visitor_can_turn_back(browser, ring: Ring, look: s
     one.page.fill("#text", "Somebody waits.")
     one.page.click(".ask .go")
     one.page.wait_for_selector(".waiting blockquote")
-    assert one.page.inner_text("blockquote") == "Somebody waits." and one.heading == "Two systems are speaking"
+    assert one.page.inner_text("blockquote") == "Somebody waits." and one.heading == "Two systems are at work"
     assert faults_of_access(one.page) == []
     assert one.page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["viewport"]["width"]
     one.page.click(".waiting button")

@@ -173,6 +173,9 @@ class Clap:
         sounds = [audio] if isinstance(audio, Audio) else audio
         return torch.cat([self._direction(int(1e4 * sound.samples.diff().abs().mean())) for sound in sounds])
 
+    def notices(self, texts: Sequence[str]) -> list[str]:
+        return []
+
     def _direction(self, seed: int) -> torch.Tensor:
         drawn = torch.randn(1, self.width, generator=torch.Generator().manual_seed(seed))
         return torch.nn.functional.normalize(drawn, dim=-1)

@@ -14,7 +14,7 @@ CHECKPOINTS = ROOT / "assets" / "checkpoints"
 SPEAKING = ("calm-tts-en", "calm-tts-en-teacher", "calm-tts-en-consistency")
 TELLING = ("calm-continuation-en", "rq-continuation-en")
 
-pytestmark = pytest.mark.bundled
+pytestmark = [pytest.mark.bundled, pytest.mark.long]
 
 
 def read() -> calm_core.Audio:

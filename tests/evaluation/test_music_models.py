@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from evaluation.__main__ import main
 from evaluation.clips import Clip, make_clip
 from evaluation.errors import InputError
-from evaluation.metrics import Choices, find_metric
+from evaluation.metrics import Choices, attributes, find_metric
 from evaluation.metrics.attributes import AttributeClassifier, corpus_vectors, find_classifier
 from evaluation.metrics.captioned import Attributes
 from evaluation.metrics.embedders import find_embedder, find_text_embedder, mel_statistics
@@ -160,6 +160,7 @@ def test_weights_of_another_network_are_refused(vggish: Path, pann: Path, tmp_pa
 )
 def test_what_is_not_there_is_one_sentence(says: str, find: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALM_OFFLINE", "1")
+    monkeypatch.setattr(attributes, "BUNDLED", Path("nowhere.safetensors"))
     with pytest.raises(InputError, match=says):
         find()
 
@@ -226,7 +227,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_from_a_corpus_to_agreement_on_the_command_line(
-    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from evaluation.clips import clips_in
 
@@ -248,7 +249,8 @@ def test_from_a_corpus_to_agreement_on_the_command_line(
     assert "| genre       | 1.000    | 0.500  | 2     |" in capsys.readouterr().out
 
     folders = ["--reference-dir", str(sounds), "--degraded-dir", str(sounds)]
-    arguments = ["attribute_agreement", "kld", *folders, "--attributes", str(made), "--out", str(tmp_path / "r.csv")]
+    monkeypatch.setattr(attributes, "BUNDLED", made)  # the default of both metrics
+    arguments = ["attribute_agreement", "kld", *folders, "--out", str(tmp_path / "r.csv")]
     assert main(["metrics", *arguments]) == 0
     with open(tmp_path / "r.csv", encoding="utf-8") as file:
         means = {row["metric"]: float(row["value"]) for row in csv.DictReader(file) if row["item"] == "mean"}
@@ -257,6 +259,35 @@ def test_from_a_corpus_to_agreement_on_the_command_line(
     kld = find_metric("kld").load(Choices(attributes=made))
     hum, hiss = list(clips_in(sounds))[:2]
     assert kld(hum, hiss) > 1
+
+
+def test_a_classifier_knows_its_embedder_again(tmp_path: Path) -> None:
+    def other(scale: float) -> Any:
+        return lambda clip: mel_statistics(clip) * (1 + scale * np.cos(np.arange(40)))
+
+    rng = np.random.default_rng(0)
+    described = [Attributes(genre="ab"[n % 2]) for n in range(8)]
+    made = AttributeClassifier.fit(rng.standard_normal((8, 40)), described, embedder="mel")
+    assert made.drift(mel_statistics) == 0  # nothing is known of it yet
+    made.remember(mel_statistics)
+    assert made.drift(mel_statistics) == 0 and 0.001 < made.drift(other(0.01)) < 0.02 < 0.2 < made.drift(other(0.5))
+    assert made.drift(lambda clip: mel_statistics(clip)[:, :5]) == np.inf
+    with pytest.raises(InputError, match=r"width 40 .*these have 5"):
+        made.remember(lambda clip: mel_statistics(clip)[:, :5])
+    made.save(tmp_path / "same.safetensors")
+    assert find_classifier(tmp_path / "same.safetensors").drift(mel_statistics) == 0
+    made.remember(other(0.5))
+    made.save(tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="another mel than the one that is here; train it again"):
+        find_classifier(tmp_path / "other.safetensors")
+
+
+@pytest.mark.skipif(not attributes.BUNDLED.is_file(), reason="no classifier of attributes is bundled")
+def test_the_bundled_classifier_is_small_and_fits_the_bundled_clap() -> None:
+    assert attributes.BUNDLED.stat().st_size < 1_000_000
+    assert set(find_classifier().probes) == {"genre", "mood", "tempo_class", "instruments"}
+    kld = find_metric("kld").load()
+    assert kld(TONE, TONE) == pytest.approx(0, abs=1e-3) and kld(TONE, NOISE) > 0.01
 
 
 def test_files_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from evaluation.bundled.passages import held_out_passages, training_texts
 from evaluation.metrics.words import spoken_words
 from tests.calm_core.tasks.test_speech_continuation import save
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:

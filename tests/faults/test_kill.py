@@ -16,6 +16,8 @@ from evaluation.benchmarks.load import SLUG, Server, write_study
 from tests.database.cluster import Cluster
 from tests.database.test_journal import contents
 
+pytestmark = pytest.mark.long
+
 KILLS = int(os.environ.get("CALM_KILLS", "4"))
 CLIENTS = 50
 BETWEEN_SECONDS = (0.3, 1.5)  # of voting before the next kill

@@ -14,7 +14,8 @@ from app.studies.schema import read_study
 from tests.studies.makers import study, text, write_folder
 
 FOLDERS = study_folders(STUDIES)
-SPOKEN = [folder for folder in FOLDERS if folder.name != "meaningfulness"]
+MUSIC = {"enjoyment": "pairwise", "music-quality": "mos"}
+SPOKEN = [folder for folder in FOLDERS if folder.name not in ("meaningfulness", *MUSIC)]
 WITH_SOUNDS = study_folders(STUDIES, with_sounds=True)
 
 
@@ -109,6 +110,46 @@ def test_the_script_renders_continuations_that_begin_alike(
     same = int(2.9 * 24_000)  # Opus looks ahead by some milliseconds
     assert abs(source[:same] - latents[:same]).max() < 0.01 and abs(source[:same] - codes[:same]).max() < 0.01
     assert abs(latents[3 * 24_000 :] - codes[3 * 24_000 :]).max() > 0.01
+
+
+@pytest.mark.fluidsynth
+def test_the_script_renders_music_that_begins_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from app import bundled_studies
+    from tests.app.tiny import make_music
+
+    monkeypatch.setitem(bundled_studies.MUSIC_SECONDS, "pairwise", 4.0)
+    names = ["source", "codec", "calm-music-1-step", "calm-music-v2-4-steps"]
+    values = study(
+        "pairwise",
+        systems=[{"name": name} for name in names],
+        prompts=[{"name": "jazz-1"}],
+        files="audio/{system}/{prompt}.ogg",
+        items_per_session=1,
+        loudness_lufs=None,
+    )
+    folder = tmp_path / "studies" / "small"
+    folder.mkdir(parents=True)
+    (folder / "study.yaml").write_text(text(values))
+    arguments = ["--studies", str(tmp_path / "studies")]
+    assert bundled_studies.main([*arguments, "--continuation", "calm-music=nowhere"]) == 0
+    assert "left out, for there is no model nowhere" in capsys.readouterr().out and not (folder / "audio").exists()
+    assert bundled_studies.main([*arguments, "--continuation", f"calm-music={make_music(tmp_path / 'tiny')}"]) == 0
+    assert "4 stimuli" in capsys.readouterr().out
+    sounds = [soundfile.read(folder / "audio" / name / "jazz-1.ogg") for name in names]
+    assert [(len(samples), rate) for samples, rate in sounds] == [(4 * 32_000, 32_000)] * 4
+    (source, _), _, (one, _), (four, _) = sounds
+    same = int(2.9 * 32_000)
+    loud = abs(source[:same]).max()
+    assert abs(source[:same] - one[:same]).max() < 0.1 * loud and abs(one[:same] - four[:same]).max() < 0.1 * loud
+    assert abs(one[100_000:] - four[100_000:]).max() > 1e-3
+
+
+def test_the_studies_of_music_ask_what_the_paper_asked() -> None:
+    for name, kind in MUSIC.items():
+        told = read_study(STUDIES / name)
+        assert told.kind == kind and {"source", "calm-music-1-step", "calm-music-4-steps"} <= set(told.rated())
 
 
 def test_the_first_start_adds_and_opens_them_and_tells_what_fails(

@@ -9,7 +9,9 @@ import { WORDS } from './words.js';
 
 const POLL_MS = 400;
 const SPEAK = 'tts';
-const GO_ON = 'speech_continuation';
+const DESCRIBE = 'clap_to_music';
+// what the arena tells of the tasks that go on from a sound
+const BEGINNINGS = { speech_continuation: 'continuation', music_continuation: 'music' };
 
 class Arena {
   constructor() {
@@ -17,8 +19,8 @@ class Arena {
     this.main = document.getElementById('main');
     this.live = document.getElementById('live');
     this.battle = null;
-    this.wish = { text: '', voice: '' };
-    this.goOn = {}; // the same of continuations
+    this.written = { [SPEAK]: { text: '', voice: '' }, [DESCRIBE]: { text: '', voice: '' } };
+    this.goOn = {}; // the same of what goes on from a sound
     this.task = SPEAK;
     this.turn = 0; // what an older request answers is left alone
   }
@@ -74,7 +76,7 @@ class Arena {
   /** The form of what the visitor wants to hear. */
   ask() {
     this.api.forgetBattle();
-    if (this.task === GO_ON) this.askBeginning();
+    if (this.task in BEGINNINGS) this.askBeginning();
     else this.askText();
   }
 
@@ -85,6 +87,7 @@ class Arena {
       make('button', {
         type: 'button', class: 'task', 'data-task': task, 'aria-pressed': String(task === this.task), onclick: () => {
           this.task = task;
+          this.goOn = {};
           this.ask();
           this.main.querySelector(`.task[data-task=${task}]`).focus();
         },
@@ -92,29 +95,42 @@ class Arena {
   }
 
   askBeginning() {
-    const { continuation } = this.told;
+    const told = this.told[BEGINNINGS[this.task]];
+    const words = WORDS.goOn[this.task];
     const form = beginningsForm({
-      told: continuation, wish: this.goOn, send: (wish) => {
+      told, words, wish: this.goOn, send: (wish) => {
         this.goOn = wish;
         this.begin();
       },
     });
     this.put(make('section', { class: 'card ask' },
       make('h1', { tabindex: '-1' }, WORDS.title), this.tasks(),
-      make('p', {}, WORDS.introGoOn(continuation.systems, continuation.prompt_seconds)), form));
+      make('p', {}, words.intro(told.systems, told.prompt_seconds)), form));
   }
 
-  /** A text or one of the list, and a voice. */
+  /** What is written for the task: a text to speak, or a description of music. */
+  get wish() {
+    return this.written[this.task];
+  }
+
+  /** The texts to pick from. */
+  get listed() {
+    return this.task === DESCRIBE ? this.told.described.prompts : this.told.prompts;
+  }
+
+  /** A text or one of the list, and a voice where it is spoken. */
   askText() {
-    const { told, wish } = this;
-    const text = make('textarea', { id: 'text', rows: '3', placeholder: WORDS.placeholder, 'aria-describedby': 'count' });
+    const { told, wish, listed } = this;
+    const words = WORDS.write[this.task];
+    const speaks = this.task === SPEAK;
+    const text = make('textarea', { id: 'text', rows: '3', placeholder: words.placeholder, 'aria-describedby': 'count' });
     text.value = wish.text;
     const count = make('p', { id: 'count', class: 'count soft' });
     const voice = make('select', { id: 'voice' }, make('option', { value: '' }, WORDS.anyVoice),
       told.voices.map(({ name, title }) => make('option', { value: name, selected: name === wish.voice }, title)));
-    const go = make('button', { type: 'submit', class: 'go' }, WORDS.begin);
+    const go = make('button', { type: 'submit', class: 'go' }, words.begin);
     const status = make('p', { class: 'status', role: 'status' });
-    const chips = told.prompts.map((prompt) => make('button', {
+    const chips = listed.map((prompt) => make('button', {
       type: 'button', class: 'chip', 'aria-pressed': 'false', onclick: () => {
         text.value = prompt.text;
         changed();
@@ -126,7 +142,7 @@ class Arena {
       count.textContent = over > 0 ? WORDS.tooLong(over) : WORDS.counter(length, told.max_chars);
       count.classList.toggle('over', over > 0);
       lock(go, over > 0 || length === 0);
-      told.prompts.forEach((prompt, i) => chips[i].setAttribute('aria-pressed', String(prompt.text === text.value.trim())));
+      listed.forEach((prompt, i) => chips[i].setAttribute('aria-pressed', String(prompt.text === text.value.trim())));
     };
     const send = (event) => {
       event?.preventDefault();
@@ -137,23 +153,22 @@ class Arena {
     text.addEventListener('input', changed);
     text.addEventListener('keydown', (event) => event.key === 'Enter' && (event.ctrlKey || event.metaKey) && send(event));
     this.put(make('section', { class: 'card ask' },
-      make('h1', { tabindex: '-1' }, WORDS.title), this.tasks(), make('p', {}, WORDS.intro(told.systems)),
+      make('h1', { tabindex: '-1' }, WORDS.title), this.tasks(), make('p', {}, words.intro((told.described && !speaks ? told.described : told).systems)),
       make('form', { onsubmit: send },
-        make('label', { class: 'field', for: 'text' }, WORDS.text), text, count,
+        make('label', { class: 'field', for: 'text' }, words.text), text, count,
         make('div', { class: 'chips', role: 'group', 'aria-label': WORDS.pick }, make('p', { class: 'soft' }, WORDS.pick), chips),
         make('div', { class: 'send' },
-          make('label', { class: 'field voice', for: 'voice' }, make('span', {}, WORDS.voice), voice), go,
+          speaks ? make('label', { class: 'field voice', for: 'voice' }, make('span', {}, WORDS.voice), voice) : null, go,
           make('kbd', { 'aria-hidden': 'true' }, WORDS.keysBegin)), status)));
     changed();
   }
 
   async begin() {
-    const speaks = this.task === SPEAK;
-    const turn = this.preparing(speaks ? this.wish.text : WORDS.anyPreparing);
-    const { text, voice } = this.wish;
-    const spoken = voice ? { text, voice } : { text };
+    const { task } = this;
+    const turn = this.preparing(this.wish ? this.wish.text : WORDS.goOn[task].preparing);
+    const written = this.wish && (this.wish.voice ? { text: this.wish.text, voice: this.wish.voice } : { text: this.wish.text });
     try {
-      const begun = await this.begun(speaks ? spoken : { task: GO_ON, ...this.goOn }, turn);
+      const begun = await this.begun({ task, ...(written ?? this.goOn) }, turn);
       if (turn === this.turn) await this.follow(begun.battle, turn);
     } catch (error) {
       if (turn === this.turn) this.fail(error, () => this.ask(), WORDS.cancel);
@@ -219,7 +234,7 @@ class Arena {
         this.tally(answer.own_votes, this.all + 1);
         return answer;
       },
-      onNext: (same) => (state.task === GO_ON ? this.nextBeginning(same) : this.next(same ? state.text : null)),
+      onNext: (same) => (state.task in BEGINNINGS ? this.nextBeginning(same) : this.next(same ? state.text : null)),
     });
     this.put(battle.element);
     this.battle = battle;
@@ -241,8 +256,8 @@ class Arena {
       this.begin();
       return;
     }
-    const at = this.told.prompts.findIndex((prompt) => prompt.text === this.wish.text);
-    this.wish.text = this.told.prompts[(at + 1) % this.told.prompts.length].text;
+    const at = this.listed.findIndex((prompt) => prompt.text === this.wish.text);
+    this.wish.text = this.listed[(at + 1) % this.listed.length].text;
     this.ask();
   }
 }

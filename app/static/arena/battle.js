@@ -167,9 +167,9 @@ export class Battle {
         chosen ? make('p', { class: 'badge' }, WORDS.chosen) : '');
     });
     this.ballots.remove();
-    const goesOn = this.state.task === 'speech_continuation';
-    const next = make('button', { type: 'button', class: 'go next', onclick: () => this.onNext(false) }, goesOn ? WORDS.nextGoOn : WORDS.next);
-    const same = make('button', { type: 'button', class: 'quiet', onclick: () => this.onNext(true) }, goesOn ? WORDS.sameGoOn : WORDS.same);
+    const words = WORDS.write[this.state.task] ?? WORDS.goOn[this.state.task];
+    const next = make('button', { type: 'button', class: 'go next', onclick: () => this.onNext(false) }, words.next);
+    const same = make('button', { type: 'button', class: 'quiet', onclick: () => this.onNext(true) }, words.same);
     this.foot.replaceChildren(next, same, make('a', { href: '/leaderboard?study=arena' }, WORDS.leaderboard));
     this.heading.focus({ preventScroll: true });
     this.say(`${this.heading.textContent}. ${answer.systems.map(({ label, title }) => `${label}: ${title}`).join('. ')}.`);

@@ -6,11 +6,11 @@ import { WORDS } from './words.js';
 const RATE = 24_000;
 const HEAD = 44;
 
-/** `told` is what the arena says of continuations, `wish` what was chosen last; `send(wish)` asks for a pair. */
-export function beginningsForm({ told, wish, send }) {
+/** `told` is what the arena says of the task, `words` what is read, `wish` what was chosen last; `send(wish)` asks for a pair. */
+export function beginningsForm({ told, words, wish, send }) {
   const status = make('p', { class: 'status', role: 'status' });
-  const go = make('button', { type: 'submit', class: 'go' }, WORDS.beginGoOn);
-  const choices = [{ name: '', title: WORDS.anyBeginning }, ...told.prompts];
+  const go = make('button', { type: 'submit', class: 'go' }, words.begin);
+  const choices = [{ name: '', title: words.any }, ...told.prompts];
   let audio = null;
   let prompt = wish.prompt ?? '';
   const chips = choices.map(({ name, title }) => make('button', {
@@ -48,7 +48,7 @@ export function beginningsForm({ told, wish, send }) {
   };
   paint();
   return make('form', { onsubmit: submit },
-    make('div', { class: 'chips', role: 'group', 'aria-label': WORDS.after }, make('p', { class: 'soft' }, WORDS.after), chips),
+    make('div', { class: 'chips', role: 'group', 'aria-label': words.after }, make('p', { class: 'soft' }, words.after), chips),
     own, make('div', { class: 'send' }, go), status);
 }
 

@@ -38,7 +38,7 @@ export class Cell {
   /** The decoded sound; fetched once. Call it from a click or a key press. */
   async load() {
     audioContext(this.rate);
-    this.loading ??= fetchSound(this.clip.sound).catch((error) => {
+    this.loading ??= fetchSound(this.clip.sound, this.rate).catch((error) => {
       this.loading = null;
       throw error;
     });

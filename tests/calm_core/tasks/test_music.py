@@ -20,6 +20,7 @@ from calm_core.tasks.clap_to_music import ClapToMusic
 from calm_core.tasks.music import step_notices
 from calm_core.tasks.music_continuation import MusicContinuation
 from tests.calm_core import tiny
+from tests.calm_core.clap import sounds
 
 RATE, FRAME = 32_000, 1280
 HEADS = ("consistency", "rq_transformer", "delay")
@@ -143,6 +144,22 @@ def test_descriptions_and_sounds_lead_to_music(composer: ClapToMusic) -> None:
     torch.testing.assert_close(embedding, parts / parts.norm())
     alone = composer.generate_variants("a slow waltz", 0.4, count=6, seed=0)[1]
     assert torch.equal(alone.samples, text.samples)
+
+
+def test_what_clap_does_not_know_is_said(composer: ClapToMusic, tmp_path: Path) -> None:
+    save_file(sounds.build().state_dict(), tmp_path / "model.safetensors")
+    sounds.write_tokenizer(tmp_path / "tokenizer.model")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(sounds.model("tokenizer.model")), encoding="utf-8")
+    knows = ClapToMusic(composer.info, composer.model, calm_core.load(str(tmp_path), task="clap"))
+    clipped = Audio((prompt().samples * 20).clamp(-1, 1), RATE)
+    strange = knows.generate(" Ein tiefes Brummen ohne Ende\n", 0.2, seed=1, audio_prompt=clipped, steps=11)
+    unknown, loud, slow = strange.meta["notices"]
+    assert "'Ein tiefes Brummen ohne Ende'" in unknown and "in English" in unknown
+    assert "clipped" in loud and "11 are slower" in slow
+    first, second = knows.generate_variants("a low hum and " * 20, 0.2, count=2, seed=1)
+    assert first.meta["notices"] == second.meta["notices"] and "only the first 32" in first.meta["notices"][0]
+    for words, heard in (("a low hum", None), (None, prompt())):
+        assert knows.generate(words, 0.2, seed=1, audio_prompt=heard).meta["notices"] == []
 
 
 def test_streams_stop_and_share_a_model(composer: ClapToMusic) -> None:

@@ -1,20 +1,17 @@
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
 
 from calm_core.training.loop import train_recipe
-from tests.calm_core.training.tiny_runs import RATE, codec_recipe, write
+from tests.calm_core.training.tiny_runs import RATE, codec_recipe, write, write_corpus
 
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen 'utterances' of two 'speakers': tones whose pitch is the phone, in one shard."""
-    folder = tmp_path_factory.mktemp("corpus")
     rng = np.random.default_rng(0)
-    rows, parts, start = [], [], 0
+    facts, waves = [], []
     for index in range(16):
         names = ["pau", *rng.choice(["aa", "iy", "s"], 4).tolist(), "pau"]
         lengths = np.array([{"pau": 0.15, "aa": 0.12, "iy": 0.08, "s": 0.05}[n] for n in names])  # learnable: by phone
@@ -24,16 +21,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
             np.searchsorted(ends[:-1], time)
         ]
         wave = 0.3 * np.sin(2 * np.pi * pitch * time * (1 + index % 2 * 0.2))
-        parts.append((wave * 32767).astype(np.int16))
-        rows.append({
-            "id": f"u{index}", "split": ("train", "valid", "heldout")[max(0, index - 13)], "speaker": f"s{index % 2}",
-            "text": "Ah, see?", "shard": "shard-0000.flac", "start": start, "samples": len(wave),
-            "phones": list(zip(names, ends.tolist(), strict=True)),
-        })  # fmt: skip
-        start += len(wave)
-    sf.write(folder / "shard-0000.flac", np.concatenate(parts), RATE)
-    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
+        waves.append((wave * 32767).astype(np.int16))
+        phones = list(zip(names, ends.tolist(), strict=True))
+        facts.append({"speaker": f"s{index % 2}", "text": "Ah, see?", "phones": phones})
+    return write_corpus(tmp_path_factory.mktemp("corpus"), waves, RATE, facts)
 
 
 @pytest.fixture(scope="session")

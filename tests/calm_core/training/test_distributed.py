@@ -17,6 +17,8 @@ from torch import nn
 from calm_core.training.loop import train_recipe
 from tests.calm_core.training.tiny_runs import SCHEDULE, codec_recipe, tts_recipe, write
 
+pytestmark = pytest.mark.long
+
 STEPS = {**SCHEDULE, "steps": 3, "batch": 8, "log_every": 1, "warmup": 0}
 
 

@@ -11,14 +11,18 @@ from calm_core.cli import main
 from calm_core.training.loop import train_recipe
 from calm_core.training.synthesize import main_recipe
 
+pytestmark = pytest.mark.long
+
 FOLDER = Path(calm_core.__file__).parent / "configs" / "tiny"
 ORDER = ("codec", "codec_rvq", "continuation", "continuation_rq", "tts", "tts_student", "clap")
 ALONE = ("codec", "codec_rvq", "clap")  # what is packaged without a codec
 MUSIC = ("music", "music_rq")  # see test_music
+MUSIC_CODECS = ("codec_music", "codec_music_rvq")  # see test_music_codecs
 
 
 def test_every_tiny_recipe_is_in_the_chain() -> None:
-    assert sorted(path.stem for path in FOLDER.glob("*.yaml")) == sorted(("corpus", "corpus_music", *ORDER, *MUSIC))
+    everything = ("corpus", "corpus_music", *ORDER, *MUSIC, *MUSIC_CODECS)
+    assert sorted(path.stem for path in FOLDER.glob("*.yaml")) == sorted(everything)
 
 
 @pytest.mark.flite

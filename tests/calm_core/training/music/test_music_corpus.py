@@ -17,10 +17,11 @@ CONFIGS = Path(__file__).parents[4] / "calm_core" / "configs"
 
 
 def test_training_never_hears_a_held_out_pair() -> None:
-    recipe = load_recipe(CONFIGS / "corpus_music.yaml", ["pieces=300", "held_out_pieces=40", "validation_pieces=20"])
+    few = ["pieces=120", "held_out_pieces=16", "validation_pieces=8", "seconds=12"]
+    recipe = load_recipe(CONFIGS / "corpus_music.yaml", few)
     jobs = plan(recipe)
     assert jobs == plan(recipe)
-    assert len({job.key for job in jobs}) == len(jobs) == 360 and len({job.seed for job in jobs}) == 360
+    assert len({job.key for job in jobs}) == len(jobs) == 144 and len({job.seed for job in jobs}) == 144
     pairs: dict[str, set[tuple[str, str]]] = {"train": set(), "valid": set(), "heldout": set()}
     for job in jobs:
         pairs[job.split].add((job.genre, compose(job.seed, recipe.seconds, job.genre).instruments[0]))
