@@ -90,7 +90,6 @@ def build(root: Path) -> Path:
     write_clap(root / "clap")
     write_classifier(root / "attributes.safetensors", root / "clap")
     write_music(root / "calm", "consistency", short=True)
-    write_music(root / "trigflow", "trigflow", short=True)
     write_music(root / "rq", "rq_transformer")
     write_music(root / "delays", "delay")
     write_codec(root / "codec", "lsd")
@@ -102,14 +101,12 @@ def build(root: Path) -> Path:
 
 
 def options(root: Path, folder: Path) -> list[str]:
-    """Of the command, so small that every section takes a second or two."""
-    models = [
-        word for name in ("calm", "trigflow", "rq", "delays", "codec") for word in (f"--{name}", str(root / name))
-    ]
+    """Of the command, so small that a section takes a second or two; models that are not named are not there."""
+    models = [word for name in ("calm", "delays", "codec") for word in (f"--{name}", str(root / name))]
     return [
         "reproduce", "music", *models, "--ablations", str(root / "more"), "--corpus", str(root / "corpus"),
         "--embedder", f"clap:{root / 'clap'}", "--attributes", str(root / "attributes.safetensors"),
         "--out", str(folder / "music.md"), "--work", str(folder / "work"), "--prompts", "4", "--captions", "4",
         "--long-prompts", "2", "--sounds", "2", "--prompt-seconds", "1", "--seconds", "2", "--long-seconds", "10",
-        "--takes", "1", "--seeds", "0", "1", "--steps", "1", "4",
+        "--takes", "1", "--seeds", "0", "1", "--steps", "4",
     ]  # fmt: skip
