@@ -113,7 +113,9 @@ def test_a_visitor_cannot_make_a_recording_again(ring: Ring) -> None:
 
     item = Item.of("Hello.", "slt", None)
     seeds = {
-        Recordings(ring.service._recordings._runs, ring.arena, ring.settings.media_dir, secret, 100)._seed(item)
+        Recordings(ring.service._recordings._runs, ring.arena, ring.settings.media_dir, secret, ring.settings)._seed(
+            item
+        )
         for secret in ("one", "two", "three")
     }
     assert len(seeds) == 3
