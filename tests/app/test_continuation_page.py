@@ -17,7 +17,7 @@ ALERT = "#going-on .player .alert"
 
 def opened(visit: Visit, seconds: float = 4) -> None:
     """Open the tab and ask for little."""
-    visit.page.get_by_role("tab", name="Speech continuation").click()
+    visit.open_tab("Speech continuation")
     visit.page.wait_for_function("document.querySelector('#go-on-model input')?.value.includes('Tiny CALM')")
     visit.page.wait_for_function("window.calmStudio.desks?.continuation")
     visit.page.fill("#seconds input[type=number]", str(seconds))
@@ -121,6 +121,6 @@ def test_without_a_model_the_tab_says_so(visit: Visit, monkeypatch: pytest.Monke
     monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path)
     monkeypatch.setattr(visit.site.settings, "extra_continuations", [])
     visit.page.reload()
-    visit.page.get_by_role("tab", name="Speech continuation").click()
+    visit.open_tab("Speech continuation")
     visit.page.get_by_text("No model that continues speech is bundled").wait_for()
     assert visit.page.locator("#go-on").is_hidden()

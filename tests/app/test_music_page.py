@@ -16,13 +16,9 @@ PLAYERS = "window.calmStudio.desks['{}'].players"
 
 
 def opened(visit: Visit, name: str, prefix: str) -> None:
-    """Open a tab, on a phone through the menu of tabs, and ask for little."""
+    """Open a tab and ask for little."""
     page = visit.page
-    tab = page.get_by_role("tab", name=name)
-    if not tab.is_visible():
-        page.locator("#tasks .overflow-menu > button").click()
-        tab = page.locator("#tasks .overflow-dropdown").get_by_text(name)
-    tab.click()
+    visit.open_tab(name)
     page.wait_for_function(f"document.querySelector('#{prefix}-model input')?.value.includes('Tiny CALM')")
     page.fill(f"#{prefix}-seconds input[type=number]", "2")
 
@@ -121,6 +117,6 @@ def test_without_a_model_both_tabs_say_so(visit: Visit, monkeypatch: pytest.Monk
     monkeypatch.setattr(visit.site.settings, "extra_music", [])
     visit.page.reload()
     for name, prefix in (("Music continuation", "mc"), ("CLAP-to-music", "cm")):
-        visit.page.get_by_role("tab", name=name).click()
+        visit.open_tab(name)
         visit.page.locator(f"#{prefix}-none").get_by_text("No model that makes music is bundled").wait_for()
         assert visit.page.locator(f"#{prefix}-go").is_hidden()

@@ -24,7 +24,7 @@ def test_every_control_has_a_name(visit: Visit) -> None:
 
 def test_the_codec_tab_compares(visit: Visit) -> None:
     page = visit.page
-    page.get_by_role("tab", name="Codec").click()
+    visit.open_tab("Codec")
     page.click("#codec-run")
     visit.wait_text(".codec-alert", "Upload or record")
     visit.upload("#codec-sound", "sound.wav", wav(voice_like(3, 44_100), 44_100))
@@ -40,7 +40,7 @@ def test_the_codec_tab_compares(visit: Visit) -> None:
 
 
 def test_a_bad_sound_in_the_codec_tab_is_one_sentence(visit: Visit) -> None:
-    visit.page.get_by_role("tab", name="Codec").click()
+    visit.open_tab("Codec")
     visit.upload("#codec-sound", "bad.wav", b"no sound in here")
     visit.page.click("#codec-run")
     visit.page.wait_for_function("document.querySelector('.codec-alert').textContent.length > 0")

@@ -48,6 +48,15 @@ class Visit:
         )
         return self.page.inner_text(selector)
 
+    def open_tab(self, name: str) -> None:
+        """Open a tab, on a phone through the menu of those that have no room."""
+        self.page.wait_for_selector("body[data-ready]")
+        tab = self.page.get_by_role("tab", name=name)
+        if not tab.is_visible():
+            self.page.locator("#tasks .overflow-menu > button").click()
+            tab = self.page.locator("#tasks .overflow-dropdown").get_by_text(name)
+        tab.click()
+
     def choose_model(self, words: str) -> None:
         self.page.click("#model input")
         self.page.get_by_role("option", name=words).click()
