@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from evaluation.__main__ import main
-from evaluation.metrics import METRICS
+from evaluation.metrics import METRICS, attributes
 from tests.evaluation.conftest import SAID
 
 SENTENCES = ("The weather can change very quickly.", "The mountains are high.", "The weather in the mountains is cold.")
@@ -83,6 +83,7 @@ def test_what_is_missing_is_one_line_and_status_2(
     says: str, arguments: list[str], noises: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CALM_OFFLINE", "1")
+    monkeypatch.setattr(attributes, "BUNDLED", noises / "nowhere.safetensors")
     items = noises / "a.item"
     items.write_text("#file onset offset #phone prev-phone next-phone speaker\n", encoding="utf-8")
     assert metrics(noises, *(str(items) if word == "ITEMS" else word for word in arguments)) == 2
