@@ -42,16 +42,12 @@ def clap_folder(model: str) -> str | None:
     Raises:
         InputError: the configuration of the music model cannot be read.
     """
-    from calm_core.catalogue import CHECKPOINTS, find
-    from calm_core.config import ContinuationModelConfig
+    from calm_core.catalogue import CHECKPOINTS, clap_address, find
 
-    found = find(model)
-    if not isinstance(found.config, ContinuationModelConfig) or found.config.clap is None:
-        return None
-    named = found.config.clap.model
-    if named is None or named.startswith("hf://"):
-        return named
-    places = [found.base / named, CHECKPOINTS / named, Path(named)]
+    address = clap_address(find(model))
+    if address is None or address.startswith("hf://"):
+        return address
+    places = [CHECKPOINTS / address, Path(address)]
     return next((str(place) for place in places if (place / "config.yaml").is_file()), None)
 
 

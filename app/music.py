@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ NEW_SECONDS = {CONTINUE: 27.0, DESCRIBE: 30.0}  # of new sound by default: a cli
 
 
 @dataclass(frozen=True, kw_only=True)
-class MusicRequest:
+class MusicRequest(ABC):
     """What both tasks of music have; None leaves a value to the model's own default.
 
     Attributes:
@@ -47,9 +48,9 @@ class MusicRequest:
         """Whether a visitor's own sound is part of it."""
         return any(ref is not None and ref.name == OWN_PIECE for ref in self.heard())
 
+    @abstractmethod
     def heard(self) -> tuple[VoiceRef | None, ...]:
         """The sounds that it starts from or shall be like."""
-        raise NotImplementedError
 
     def alone(self) -> tuple[Self, ...]:
         """A request for each of the variants alone."""

@@ -214,6 +214,15 @@ def _with_card(config: ModelConfig, info: ModelInfo) -> ModelConfig:
     return config.model_copy(update={"card": card})
 
 
+def clap_address(found: Found) -> str | None:
+    """What loads the CLAP model that a model of music names: a folder beside its own, or the name; None without one."""
+    config = found.config
+    if not isinstance(config, ContinuationModelConfig) or config.clap is None or config.clap.model is None:
+        return None
+    beside = found.base / config.clap.model
+    return str(beside) if beside.exists() else config.clap.model
+
+
 def _local(path: Path, model_id: str) -> Found:
     config = read_config(path)
     card = config.card

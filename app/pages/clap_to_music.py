@@ -7,12 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from app.music import DESCRIBE, OWN_PIECE, RESULT_PREFIX
+from app.music import DESCRIBE
 from app.pages import music_controls, music_markup, sound_choice
-from app.pages.music_controls import MusicControls, asked
+from app.pages.music_controls import asked
 from app.pages.relay import message, telling
 from app.pages.shared import QUIET, chosen_seed, number_of
-from app.pages.sound_choice import EXAMPLE, NOTHING, OWN, RESULT, SoundChoice, connect_hand_over
+from app.pages.sound_choice import NOTHING, connect_hand_over
 from app.services import Services
 
 PLACE = "clap-to-music"
@@ -69,41 +69,10 @@ def build(demo: gr.Blocks, services: Services, channel: gr.HTML, tabs: gr.Tabs) 
     choice.source.change(lambda chosen: gr.update(visible=chosen != NOTHING), [choice.source], [weight], **QUIET)
     music_controls.connect_models(demo, services, DESCRIBE, controls, everything, none)
     connect_hand_over(channel, tabs, PLACE, DESCRIBE, choice, {})
-    _connect_reuse(channel, text, choice, weight, controls)
-
-
-def _connect_reuse(
-    channel: gr.HTML, text: gr.Textbox, choice: SoundChoice, weight: gr.Slider, controls: MusicControls
-) -> None:
-    """Put the parameters of a row of the history back into the controls."""
-    targets = [
-        controls.model, text, choice.source, choice.example, choice.result_id, weight, controls.count,
-        controls.seconds, controls.steps, controls.temperature, controls.top_k, controls.cfg, controls.seed,
-        controls.keep_seed,
-    ]  # fmt: skip
-
-    async def reuse(event: gr.EventData) -> tuple:
-        data = event._data if isinstance(event._data, dict) else {}
-        if data.get("task") != DESCRIBE:
-            return (gr.skip(),) * len(targets)
-        reference = str(data.get("reference") or "")
-        result = reference.startswith(RESULT_PREFIX)
-        example = bool(reference) and not result and reference != OWN_PIECE
-        return (
-            data["model"] if isinstance(data.get("model"), str) else gr.skip(),
-            str(data.get("description", "")),
-            NOTHING if not reference else RESULT if result else EXAMPLE if example else OWN,
-            reference if example else gr.skip(),
-            reference if result else gr.skip(),
-            number_of(data, "text_weight"),
-            1,  # the seed is that of one variant
-            number_of(data, "asked_seconds"),
-            number_of(data, "steps"),
-            number_of(data, "temperature"),
-            data.get("top_k") or 0,
-            number_of(data, "cfg"),
-            number_of(data, "seed"),
-            True,
-        )
-
-    channel.reuse(reuse, None, targets, **QUIET)
+    music_controls.connect_reuse(
+        channel, DESCRIBE, controls, [text, *choice.named(), weight],
+        lambda row: (
+            str(row.get("description", "")), *choice.again(str(row.get("reference") or "")),
+            number_of(row, "text_weight"),
+        ),
+    )  # fmt: skip

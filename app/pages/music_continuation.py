@@ -9,12 +9,12 @@ from typing import Any
 import gradio as gr
 
 from app.continuation import PROMPT_SECONDS
-from app.music import CONTINUE, OWN_PIECE, RESULT_PREFIX, music_limits
+from app.music import CONTINUE, music_limits
 from app.pages import music_controls, music_markup, sound_choice
 from app.pages.music_controls import MusicControls, asked
 from app.pages.relay import message, telling
 from app.pages.shared import QUIET, chosen_seed, number_of
-from app.pages.sound_choice import EXAMPLE, OWN, RESULT, SoundChoice, connect_hand_over
+from app.pages.sound_choice import OWN, RESULT, SoundChoice, connect_hand_over
 from app.services import Services
 
 PLACE = "music-continuation"
@@ -77,7 +77,13 @@ def build(demo: gr.Blocks, services: Services, channel: gr.HTML, tabs: gr.Tabs) 
     music_controls.connect_models(demo, services, CONTINUE, controls, everything, none, guidable=guide)
     _connect_length(services, channel, choice, kept)
     connect_hand_over(channel, tabs, PLACE, CONTINUE, choice, {part: "all"})
-    _connect_reuse(channel, choice, controls, part, kept, guide)
+    music_controls.connect_reuse(
+        channel, CONTINUE, controls, [*choice.named(), part, kept, guide],
+        lambda row: (
+            *choice.again(str(row.get("prompt", ""))), row.get("prompt_part", "beginning"),
+            number_of(row, "prompt_seconds"), row.get("guide") == "prompt",
+        ),
+    )  # fmt: skip
 
 
 def _connect_hearing(
@@ -124,41 +130,3 @@ def _connect_length(services: Services, channel: gr.HTML, choice: SoundChoice, k
         [channel, kept],
         **QUIET,
     )
-
-
-def _connect_reuse(
-    channel: gr.HTML, choice: SoundChoice, controls: MusicControls, part: gr.Radio, kept: gr.Slider, guide: gr.Checkbox
-) -> None:
-    """Put the parameters of a row of the history back into the controls."""
-    targets = [
-        controls.model, choice.source, choice.example, choice.result_id, part, kept, guide, controls.count,
-        controls.seconds, controls.steps, controls.temperature, controls.top_k, controls.cfg, controls.seed,
-        controls.keep_seed,
-    ]  # fmt: skip
-
-    async def reuse(event: gr.EventData) -> tuple:
-        data = event._data if isinstance(event._data, dict) else {}
-        if data.get("task") != CONTINUE:
-            return (gr.skip(),) * len(targets)
-        prompt = str(data.get("prompt", ""))
-        result = prompt.startswith(RESULT_PREFIX)
-        example = not result and prompt != OWN_PIECE
-        return (
-            data["model"] if isinstance(data.get("model"), str) else gr.skip(),
-            RESULT if result else EXAMPLE if example else OWN,
-            prompt if example else gr.skip(),
-            prompt if result else gr.skip(),
-            data.get("prompt_part", "beginning"),
-            number_of(data, "prompt_seconds"),
-            data.get("guide") == "prompt",
-            1,  # the seed is that of one variant
-            number_of(data, "asked_seconds"),
-            number_of(data, "steps"),
-            number_of(data, "temperature"),
-            data.get("top_k") or 0,
-            number_of(data, "cfg"),
-            number_of(data, "seed"),
-            True,
-        )
-
-    channel.reuse(reuse, None, targets, **QUIET)

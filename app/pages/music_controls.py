@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from app.music import NEW_SECONDS, music_limits
-from app.pages.shared import QUIET, model_label
+from app.pages.shared import QUIET, model_label, number_of
 from app.services import Services
 from app.speech import MAX_SEED
 
@@ -76,6 +77,41 @@ def build(services: Services, task: str, prefix: str, *, guided: str) -> MusicCo
         seed = gr.Number(label="Seed", value=None, precision=0, minimum=0, maximum=MAX_SEED, elem_id=f"{prefix}-seed")
         keep_seed = gr.Checkbox(label="Keep this seed", value=False, elem_id=f"{prefix}-keep-seed")
     return MusicControls(model, count, seconds, steps, cfg, temperature, top_k, seed, keep_seed, gr.State([]))
+
+
+def connect_reuse(
+    channel: gr.HTML, task: str, controls: MusicControls, targets: list[Any],
+    values: Callable[[dict[str, Any]], tuple],
+) -> None:  # fmt: skip
+    """Put the parameters of a row of the history back into the controls.
+
+    Args:
+        channel: the relay.
+        task: whose rows they are.
+        controls: of both tabs.
+        targets: the tab's own controls.
+        values: theirs, of a row.
+    """
+    both = [
+        controls.model, controls.count, controls.seconds, controls.steps, controls.temperature, controls.top_k,
+        controls.cfg, controls.seed, controls.keep_seed,
+    ]  # fmt: skip
+
+    async def reuse(event: gr.EventData) -> tuple:
+        data = event._data if isinstance(event._data, dict) else {}
+        if data.get("task") != task:
+            return (gr.skip(),) * (len(both) + len(targets))
+        return (
+            data["model"] if isinstance(data.get("model"), str) else gr.skip(),
+            1,  # the seed is that of one variant
+            *(number_of(data, name) for name in ("asked_seconds", "steps", "temperature")),
+            data.get("top_k") or 0,
+            *(number_of(data, name) for name in ("cfg", "seed")),
+            True,
+            *values(data),
+        )
+
+    channel.reuse(reuse, None, [*both, *targets], **QUIET)
 
 
 def connect_models(

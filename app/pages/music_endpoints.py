@@ -9,6 +9,7 @@ import gradio as gr
 
 from app.music import CONTINUE, DESCRIBE
 from app.pages.endpoint_files import answers, check_format, sound_files
+from app.runs import Run
 from app.services import Services
 
 _NUMBERS = ("seconds", "count", "seed", "temperature", "steps", "top_k", "cfg")
@@ -21,6 +22,10 @@ def build(services: Services) -> None:
     async def default(model: str, task: str) -> str:
         await asyncio.to_thread(services.synthesizer.wait)
         return model or await asyncio.to_thread(services.synthesizer.catalogue.default, task)
+
+    async def delivered(run: Run, audio_format: str) -> tuple[list[str], list[dict[str, Any]]]:
+        files = await sound_files(services, run, audio_format)
+        return [path for path, _ in files], [info for _, info in files]
 
     @answers
     async def continue_music(
@@ -52,8 +57,7 @@ def build(services: Services) -> None:
                 temperature=temperature, steps=steps, top_k=top_k, cfg=cfg,
             )
         )  # fmt: skip
-        files = await sound_files(services, run, audio_format)
-        return [path for path, _ in files], [info for _, info in files]
+        return await delivered(run, audio_format)
 
     @answers
     async def make_music(
@@ -82,8 +86,7 @@ def build(services: Services) -> None:
                 temperature=temperature, steps=steps, top_k=top_k, cfg=cfg,
             )
         )  # fmt: skip
-        files = await sound_files(services, run, audio_format)
-        return [path for path, _ in files], [info for _, info in files]
+        return await delivered(run, audio_format)
 
     with gr.Row(visible=False):
         outputs = [gr.File(label="sounds", file_count="multiple"), gr.JSON(label="parameters")]

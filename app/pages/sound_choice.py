@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.music import OWN_PIECE, RESULT_PREFIX
 from app.pages.relay import telling
 from app.pages.shared import QUIET
 from app.services import Services
@@ -31,6 +32,18 @@ class SoundChoice:
     def inputs(self) -> list[Any]:
         """In the order of `chosen`'s arguments."""
         return [self.source, self.example, self.recording, self.result_id]
+
+    def named(self) -> list[Any]:
+        """Those that a name sets; see `again`."""
+        return [self.source, self.example, self.result_id]
+
+    @staticmethod
+    def again(name: str) -> tuple:
+        """The values of `named` for a sound by the name that a kept clip has of it; empty is none."""
+        result = name.startswith(RESULT_PREFIX)
+        example = bool(name) and not result and name != OWN_PIECE
+        source = RESULT if result else EXAMPLE if example else OWN if name else NOTHING
+        return source, name if example else gr.skip(), name if result else gr.skip()
 
     def chosen(self, source: str, example: str, recording: str | None, result: str) -> VoiceRef | None:
         """The sound that is chosen; None where there shall be none.

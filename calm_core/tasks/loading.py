@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from calm_core.audio_lm import AudioLM
-from calm_core.catalogue import Found, expect_tts
+from calm_core.catalogue import Found, clap_address, expect_tts
 from calm_core.codecs import Codec, build_codec
 from calm_core.conditioners import ClapEmbedder
 from calm_core.conditioners.text import PrefixText
@@ -107,11 +107,9 @@ def load_clap(found: Found, device: str = "cpu", progress: Progress | None = Non
     """
     import calm_core
 
-    config = found.config
-    if not isinstance(config, ContinuationModelConfig) or config.clap is None or config.clap.model is None:
+    address = clap_address(found)
+    if address is None:
         raise InputError(f"The configuration of '{found.info.id}' names no CLAP model; set clap.model.")
-    beside = found.base / config.clap.model
-    address = str(beside) if beside.exists() else config.clap.model
     return calm_core.load(address, "clap", device, progress)
 
 

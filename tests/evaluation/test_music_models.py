@@ -282,7 +282,7 @@ def test_a_classifier_knows_its_embedder_again(tmp_path: Path) -> None:
         find_classifier(tmp_path / "other.safetensors")
 
 
-@pytest.mark.skipif(not attributes.BUNDLED.is_file(), reason="no classifier of attributes is bundled")
+@pytest.mark.bundled
 def test_the_bundled_classifier_is_small_and_fits_the_bundled_clap() -> None:
     assert attributes.BUNDLED.stat().st_size < 1_000_000
     assert set(find_classifier().probes) == {"genre", "mood", "tempo_class", "instruments"}

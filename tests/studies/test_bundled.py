@@ -48,6 +48,26 @@ def test_its_sounds_are_compressed_marked_and_usable(folder: Path) -> None:
     assert sum(path.stat().st_size for path in paths) < 6e6
 
 
+def small(tmp_path: Path, values: dict) -> Path:
+    """The folder of a study without sounds, called `small` among the studies of a temporary folder."""
+    folder = tmp_path / "studies" / "small"
+    folder.mkdir(parents=True)
+    (folder / "study.yaml").write_text(text(values))
+    return folder
+
+
+def pair_of(names: list[str], prompt: dict[str, str]) -> dict:
+    """A study that compares systems on one prompt, at the loudness that they have."""
+    return study(
+        "pairwise",
+        systems=[{"name": name} for name in names],
+        prompts=[prompt],
+        files="audio/{system}/{prompt}.ogg",
+        items_per_session=1,
+        loudness_lufs=None,
+    )
+
+
 @pytest.mark.flite
 def test_the_script_renders_a_study_with_a_real_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -65,9 +85,7 @@ def test_the_script_renders_a_study_with_a_real_model(
         items_per_session=1,
         anchors=["low", "mid"],
     )
-    folder = tmp_path / "studies" / "small"
-    folder.mkdir(parents=True)
-    (folder / "study.yaml").write_text(text(values))
+    folder = small(tmp_path, values)
     model, codec = make_model(tmp_path / "tiny"), make_codec(tmp_path / "tiny-codec")
     assert main(["--model", str(model), "--codec", str(codec), "--studies", str(tmp_path / "studies")]) == 0
     assert "5 stimuli" in capsys.readouterr().out
@@ -86,17 +104,7 @@ def test_the_script_renders_continuations_that_begin_alike(
     monkeypatch.setattr(bundled_studies, "CLIP_SECONDS", 4.0)
     words = "Late in the autumn, the gardener set out for the harbour. She wanted to see the sea. The road was long."
     names = ["source", "calm-continuation-v2-0.3", "rq-continuation-1.0"]
-    values = study(
-        "pairwise",
-        systems=[{"name": name} for name in names],
-        prompts=[{"name": "slt-01", "text": words}],
-        files="audio/{system}/{prompt}.ogg",
-        items_per_session=1,
-        loudness_lufs=None,
-    )
-    folder = tmp_path / "studies" / "small"
-    folder.mkdir(parents=True)
-    (folder / "study.yaml").write_text(text(values))
+    folder = small(tmp_path, pair_of(names, {"name": "slt-01", "text": words}))
     arguments = ["--studies", str(tmp_path / "studies")]
     assert bundled_studies.main([*arguments, "--continuation", "calm-continuation=nowhere"]) == 0
     assert "left out, for there is no model nowhere" in capsys.readouterr().out and not (folder / "audio").exists()
@@ -121,17 +129,7 @@ def test_the_script_renders_music_that_begins_alike(
 
     monkeypatch.setitem(bundled_studies.MUSIC_SECONDS, "pairwise", 4.0)
     names = ["source", "codec", "calm-music-1-step", "calm-music-v2-4-steps"]
-    values = study(
-        "pairwise",
-        systems=[{"name": name} for name in names],
-        prompts=[{"name": "jazz-1"}],
-        files="audio/{system}/{prompt}.ogg",
-        items_per_session=1,
-        loudness_lufs=None,
-    )
-    folder = tmp_path / "studies" / "small"
-    folder.mkdir(parents=True)
-    (folder / "study.yaml").write_text(text(values))
+    folder = small(tmp_path, pair_of(names, {"name": "jazz-1"}))
     arguments = ["--studies", str(tmp_path / "studies")]
     assert bundled_studies.main([*arguments, "--continuation", "calm-music=nowhere"]) == 0
     assert "left out, for there is no model nowhere" in capsys.readouterr().out and not (folder / "audio").exists()
