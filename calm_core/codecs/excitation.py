@@ -28,6 +28,12 @@ def _noise_table() -> Tensor:
     return torch.randn(NOISE_SAMPLES, generator=torch.Generator().manual_seed(20260901))
 
 
+def noise_from(place: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    """The next `samples` of noise `[B, samples]` of unit power behind each row's `place [B]`, and the places then."""
+    index = (place[:, None] + torch.arange(samples, device=place.device)) % NOISE_SAMPLES
+    return _noise_table().to(place.device)[index], (place + samples) % NOISE_SAMPLES
+
+
 class Excitation:
     """Makes pulses and noise hop by hop; holds no weights.
 
@@ -65,12 +71,12 @@ class Excitation:
         # Double precision: the highest of a hundred harmonics multiplies any error of the phase by a hundred.
         turns = (moving.double() / self.sample_rate).cumsum(1) + read(past, "phase")[:, None]
         pulses = torch.cat([read(past, "pulses"), self._harmonics(turns.remainder(1.0), moving)], dim=1)
-        place = (read(past, "place")[:, None] + torch.arange(hops * self.hop, device=pitch.device)) % NOISE_SAMPLES
-        noise = torch.cat([read(past, "noise"), _noise_table().to(pitch.device)[place]], dim=1)
+        newest, place = noise_from(read(past, "place"), hops * self.hop)
+        noise = torch.cat([read(past, "noise"), newest], dim=1)
         if state is not None:
             write(state, "phase", turns[:, -1].remainder(1.0))
             write(state, "pitch", pitch[:, -1].clone())
-            write(state, "place", (place[:, -1] + 1) % NOISE_SAMPLES)
+            write(state, "place", place)
             write(state, "pulses", pulses[:, -self.overlap :].clone())
             write(state, "noise", noise[:, -self.overlap :].clone())
         return pulses, noise

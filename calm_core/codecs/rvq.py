@@ -18,6 +18,7 @@ from torch import Tensor
 
 from calm_core.codecs.base import Codec
 from calm_core.codecs.quantizer import ResidualVectorQuantizer
+from calm_core.codecs.sinusoidal import SinusoidalCodec
 from calm_core.codecs.spectral import SpectralCodec
 from calm_core.codecs.vae import VAECodec
 from calm_core.codecs.waveform import WaveformCodec
@@ -26,8 +27,8 @@ from calm_core.errors import InputError
 from calm_core.nn.packed import pack
 from calm_core.state import State
 
-AUTOENCODERS: dict[str, type[SpectralCodec | VAECodec | WaveformCodec]] = {
-    codec.kind: codec for codec in (SpectralCodec, VAECodec, WaveformCodec)
+AUTOENCODERS: dict[str, type[SpectralCodec | VAECodec | WaveformCodec | SinusoidalCodec]] = {
+    codec.kind: codec for codec in (SpectralCodec, VAECodec, WaveformCodec, SinusoidalCodec)
 }
 
 

@@ -24,12 +24,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from calm_core.codecs.base import Codec
-from calm_core.config import SpectralConfig, WaveformConfig
+from calm_core.config import SinusoidalConfig, SpectralConfig, WaveformConfig
 from calm_core.nn.transformer import Transformer
 from calm_core.state import State, child, read, write
 
 States = State | Sequence[State] | None
-Config = SpectralConfig | WaveformConfig
+Config = SpectralConfig | WaveformConfig | SinusoidalConfig
 
 
 def causal_window(x: Tensor, length: int, state: States, name: str) -> Tensor:

@@ -120,18 +120,43 @@ class WaveformConfig(FrameCodecConfig):
     phase_bins: int = 96
 
 
+class SinusoidalConfig(FrameCodecConfig):
+    """`codecs.sinusoidal`: for music whose latents are to be foreseen, with a head of tones and noise."""
+
+    kind: Literal["sinusoidal"]
+    sample_rate: int = 32_000
+    frame_rate: float = 25.0
+    latent_dim: int = 64
+    n_fft: int = 640
+    hop: int = 320
+    strides: tuple[int, int] = (2, 2)
+    encoder_widths: tuple[int, int, int] = (160, 224, 256)
+    decoder_widths: tuple[int, int, int] = (192, 224, 256)
+    encoder_depths: tuple[int, int, int] = (1, 2, 1)
+    decoder_depths: tuple[int, int, int] = (2, 2, 2)
+    context: int = 50
+    # Tones from the lowest, in Hz, so many an octave: 27.5 Hz to 9.7 kHz in quarter tones.
+    lowest: float = 27.5
+    per_octave: int = 24
+    tones: int = 204
+    # Samples that the encoder looks at to tell the tones apart.
+    tone_window: int = 4096
+
+
 class RVQConfig(StrictModel):
     """`codecs.rvq`: the encoder and decoder of another codec around residual codebooks instead of a Gaussian."""
 
     kind: Literal["rvq"]
-    autoencoder: Annotated[VAEConfig | SpectralConfig | WaveformConfig, Field(discriminator="kind")]
+    autoencoder: Annotated[VAEConfig | SpectralConfig | WaveformConfig | SinusoidalConfig, Field(discriminator="kind")]
     levels: int = Field(8, ge=1, le=32)
     codebook_size: int = Field(1024, ge=2)
     # Width in which codebooks live; that of the autoencoder's latents when None.
     codebook_dim: int | None = None
 
 
-CodecConfig = Annotated[VAEConfig | SpectralConfig | WaveformConfig | RVQConfig, Field(discriminator="kind")]
+CodecConfig = Annotated[
+    VAEConfig | SpectralConfig | WaveformConfig | SinusoidalConfig | RVQConfig, Field(discriminator="kind")
+]
 
 
 class LatentStatisticsConfig(StrictModel):

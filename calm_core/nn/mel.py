@@ -20,6 +20,23 @@ def mel_filters(n_fft: int, mels: int, sample_rate: int) -> Tensor:
     return (filters / filters.sum(0).clamp(min=1e-3)).float()
 
 
+def tone_frequencies(lowest: float, per_octave: int, tones: int) -> Tensor:
+    """Hz, `[tones]`, double: equal steps, `per_octave` of them an octave."""
+    return lowest * 2 ** (torch.arange(tones, dtype=torch.float64) / per_octave)
+
+
+def tone_filters(n_fft: int, frequencies: Tensor, sample_rate: int) -> Tensor:
+    """Triangular filters `[bins, tones]`, each summing to one, around rising `frequencies [tones]` in Hz.
+
+    They reach to the neighbours, or one bin of the STFT where tones lie closer than that.
+    """
+    hz = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
+    ratio = frequencies[1] / frequencies[0]
+    reach = torch.maximum(frequencies * (1 - 1 / ratio), torch.tensor(sample_rate / n_fft))
+    filters = (1 - (hz[:, None] - frequencies).abs() / reach).clamp(min=0)
+    return (filters / filters.sum(0)).float()
+
+
 class LogMel(nn.Module):
     """Natural-log mel magnitudes of whole frames: frame t is centred on sample (t + 1/2) hop.
 

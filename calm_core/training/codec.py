@@ -12,6 +12,7 @@ from calm_core.codecs.base import Codec
 from calm_core.codecs.discriminators import Discriminators, discriminator_loss, generator_losses
 from calm_core.codecs.excitation import hold_unvoiced
 from calm_core.codecs.rvq import RVQCodec
+from calm_core.codecs.sinusoidal import SinusoidalCodec
 from calm_core.codecs.spectral import HIGHEST_PITCH, LOWEST_PITCH, SpectralCodec
 from calm_core.codecs.trunk import FrameCodec
 from calm_core.errors import InputError
@@ -19,7 +20,7 @@ from calm_core.training import checkpoint
 from calm_core.training.compiled import compile_layers
 from calm_core.training.data import Corpus, Row
 from calm_core.training.ema import EMA
-from calm_core.training.losses import MultiScaleMel, kl_to_standard_normal, relative_error
+from calm_core.training.losses import MultiScaleMel, ToneDistance, kl_to_standard_normal, relative_error
 from calm_core.training.optimizers import build_optimizers
 from calm_core.training.pitch import corpus_pitch
 from calm_core.training.recipes import CodecRecipe
@@ -30,6 +31,8 @@ from calm_core.weights import read_tensors
 
 # Vectors for each code from which the codebooks begin. A batch of crops has fewer vectors than there are codes.
 START_VECTORS = 16
+# Of sound from which the linear path of a sinusoidal codec begins.
+START_SECONDS = 600.0
 
 # The delayed wave, the predicted log pitch of codecs that have one, and the bottleneck's loss by name.
 Pass = tuple[Tensor, Tensor | None, dict[str, Tensor]]
@@ -123,6 +126,9 @@ class CodecTrainer(Trainer):
         self.length = round(recipe.crop_seconds * codec.sample_rate / codec.frame_size) * codec.frame_size
         self.delay = codec.delay
         self.mel = MultiScaleMel(codec.sample_rate).to(accelerator.device)
+        self.tones: ToneDistance | None = None
+        if recipe.tone_weight and isinstance(inner, SinusoidalCodec):
+            self.tones = ToneDistance(inner.frequencies, codec.sample_rate).to(accelerator.device)
         self.training = Corpus(recipe.corpus, "train")
         self.valid = Corpus(recipe.corpus, "valid")
         self.pitches: dict[str, Tensor] = {}
@@ -174,6 +180,8 @@ class CodecTrainer(Trainer):
             pitch, voiced = self.pitch_of(origins)
         if isinstance(self.codec, RVQCodec) and not self.codec.quantizer.started:
             self.start_codebooks(self.codec, generator)
+        if isinstance(self.codec, SinusoidalCodec) and step == 0 and recipe.start_from is None:
+            self.codec.start(self.many_crops(START_SECONDS, generator).to(accelerator.device))
         with accelerator.autocast():
             delayed, log_pitch, bottleneck = self.autoencode(wave, pitch, generator, features)
         # The decoder runs `delay` samples late; its run-in is not judged.
@@ -186,6 +194,9 @@ class CodecTrainer(Trainer):
             voices = accelerator.reduce(voiced.sum(), "mean").clamp(min=1)
             parts["pitch"] = ((log_pitch - pitch.log()).abs() * voiced).sum() / voices
             total = total + recipe.pitch_weight * parts["pitch"]
+        if self.tones is not None:
+            parts["tones"] = self.tones(made, target)
+            total = total + recipe.tone_weight * parts["tones"]
         if recipe.wave_weight:
             parts["wave"] = relative_error(made, target)
             total = total + recipe.wave_weight * parts["wave"]
@@ -228,6 +239,11 @@ class CodecTrainer(Trainer):
                 latents.append(codec.autoencoder.encode(wave[self.mine, None].to(accelerator.device)))
         codec.quantizer.start(torch.cat(latents), generator)
 
+    def many_crops(self, seconds: float, generator: torch.Generator) -> Tensor:
+        """Waves `[B, N]`, the same on every process, of at least so many seconds together."""
+        count = -(-round(seconds * self.codec.sample_rate) // self.length)
+        return self.training.crops(count, self.length, self.hop, generator)[0]
+
     def pitch_of(self, origins: list[tuple[Row, int]]) -> tuple[Tensor, Tensor]:
         """Pitch in Hz and voicing (0 or 1) of every hop of the decoder's output, each `[B, F]`.
 
@@ -247,15 +263,19 @@ class CodecTrainer(Trainer):
     def evaluate(self, step: int) -> dict[str, float]:
         """Mel distance of the averaged codec on held-out sound, that of the wave, and four listening samples."""
         codec: Codec = self.ema.average  # type: ignore[assignment]
-        distances, waves = [], []
+        distances, waves, tones = [], [], []
         for index, row in enumerate(self.valid.rows[:: max(1, len(self.valid.rows) // 16)][:16]):
             wave = self.valid.audio(row).to(self.accelerator.device)[None]
             made = codec.reconstruct(wave[:, None])[:, 0]
             distances.append(float(self.mel(made, wave)))
             waves.append(float(relative_error(made, wave)))
+            if self.tones is not None:
+                tones.append(float(self.tones(made, wave)))
             if index % 4 == 0:
                 write_sample(self.folder / "samples" / f"{step:07d}-{row.id}.flac", made[0], codec.sample_rate)
         figures = {"mel": sum(distances) / len(distances)}
+        if tones:
+            figures["tones"] = sum(tones) / len(tones)
         return {**figures, "wave": sum(waves) / len(waves)} if self.recipe.wave_weight else figures
 
     def export(self, step: int) -> None:

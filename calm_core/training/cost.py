@@ -11,6 +11,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from calm_core.training.recipes import Schedule
+
 aten = torch.ops.aten
 
 # What a number read from a tensor is in turn, and how much each case counts. Losses that toss a coin do so for a
@@ -103,18 +105,21 @@ def clock(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def matrix_peak(device: torch.device, dtype: torch.dtype, seconds: float = 0.5) -> float:
+def matrix_peak(
+    device: torch.device, dtype: torch.dtype, seconds: float = 0.5, size: int | None = None
+) -> float:  # fmt: skip
     """Floating-point operations a second of this machine's matrix products, measured (see `clock`).
 
     Args:
         device: Where.
         dtype: Of the factors.
         seconds: To spend.
+        size: Of the square factors; 1024 on a CPU and 8192 elsewhere when None.
 
     Returns:
         The best of several.
     """
-    size = 1024 if device.type == "cpu" else 8192
+    size = size or (1024 if device.type == "cpu" else 8192)
     a, b = (torch.ones(size, size, dtype=dtype, device=device) for _ in range(2))
 
     def once() -> float:
@@ -127,3 +132,17 @@ def matrix_peak(device: torch.device, dtype: torch.dtype, seconds: float = 0.5) 
     while time.perf_counter() < end:
         took = min(took, once())
     return 2 * size**3 / max(took, 1e-9)
+
+
+def bf16_notice(schedule: Schedule, device: torch.device) -> str | None:
+    """What to say when a schedule asks for bfloat16, which Muon works in too, of a processor that has to emulate it."""
+    if device.type != "cpu" or not (schedule.bf16 or schedule.optimizer == "muon"):
+        return None
+    full, half = (matrix_peak(device, dtype, 0.02, 256) for dtype in (torch.float32, torch.bfloat16))
+    if half > 0.5 * full:
+        return None
+    ways = ["schedule.bf16=false"] * schedule.bf16 + ["schedule.optimizer=adamw"] * (schedule.optimizer == "muon")
+    return (
+        f"This processor multiplies in bfloat16 at {half / 1e9:.1f} GFLOP/s and in float32 at {full / 1e9:.0f}: "
+        f"{' '.join(ways)} will be faster."
+    )

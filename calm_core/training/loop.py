@@ -7,6 +7,7 @@ uninterrupted one would have drawn, and nothing random needs to be saved.
 import contextlib
 import importlib
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from calm_core.errors import InputError
 from calm_core.training import checkpoint
+from calm_core.training.cost import bf16_notice
 from calm_core.training.guard import LossGuard, fault, first_not_finite
 from calm_core.training.progress import Curves, Progress
 from calm_core.training.recipes import CodecRecipe, read_recipe
@@ -229,6 +231,9 @@ def train_recipe(path: Path, overrides: list[str], resume: bool) -> dict[str, fl
     # A share in which every condition is dropped leaves weights without a gradient.
     wrapping = DistributedDataParallelKwargs(find_unused_parameters=not codec)
     accelerator = Accelerator(mixed_precision="bf16" if recipe.schedule.bf16 else "no", kwargs_handlers=[wrapping])
+    notice = bf16_notice(recipe.schedule, accelerator.device)
+    if notice is not None and accelerator.is_main_process:
+        print(notice, file=sys.stderr, flush=True)
     if accelerator.distributed_type.value == "FSDP" and (codec or not accelerator.is_fsdp2):
         way_out = "train it with DDP" if codec else "give accelerate fsdp_version: 2"
         raise InputError(

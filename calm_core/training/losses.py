@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from calm_core.nn.mel import mel_filters
+from calm_core.nn.mel import mel_filters, tone_filters
 
 
 class MultiScaleMel(nn.Module):
@@ -43,6 +43,37 @@ class MultiScaleMel(nn.Module):
                 for n_fft, _ in self.scales
             ]
         return torch.stack(terms).mean()
+
+
+class ToneDistance(nn.Module):
+    """Mean absolute difference of log magnitudes in bands one tone wide, which mel bands of low notes are not.
+
+    Args:
+        frequencies: Of the tones `[tones]`, rising, Hz.
+        sample_rate: Samples a second.
+        n_fft: Samples in a window (hop: a quarter); low tones need long ones.
+        floor: As of `MultiScaleMel`.
+    """
+
+    window: Tensor
+    filters: Tensor
+
+    def __init__(self, frequencies: Tensor, sample_rate: int, n_fft: int = 8192, floor: float = 1e-4):
+        super().__init__()
+        self.n_fft, self.floor = n_fft, floor
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        self.register_buffer("filters", tone_filters(n_fft, frequencies, sample_rate), persistent=False)
+
+    def log_bands(self, wave: Tensor) -> Tensor:
+        """Natural-log magnitudes `[B, frames, tones]` of `wave [B, S]`."""
+        spectrum = torch.stft(wave.float(), self.n_fft, self.n_fft // 4, window=self.window, return_complex=True)
+        magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-10).sqrt() * (2 / self.window.sum())
+        return torch.log(magnitude.transpose(1, 2) @ self.filters + self.floor)
+
+    def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
+        """Scalar distance of two waveforms `[B, S]`, each at least half a window long."""
+        with torch.autocast(predicted.device.type, enabled=False):
+            return (self.log_bands(predicted) - self.log_bands(target)).abs().mean()
 
 
 def relative_error(predicted: Tensor, target: Tensor, floor: float = 1e-3) -> Tensor:

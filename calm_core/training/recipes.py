@@ -10,6 +10,7 @@ from calm_core.config import (
     ClapModelConfig,
     ContinuationModelConfig,
     RVQConfig,
+    SinusoidalConfig,
     SpectralConfig,
     TTSModelConfig,
     WaveformConfig,
@@ -59,6 +60,7 @@ def _codec_kind(model: Any) -> str:
 TrainableCodec = Annotated[
     Annotated[SpectralConfig, Tag("spectral")]
     | Annotated[WaveformConfig, Tag("waveform")]
+    | Annotated[SinusoidalConfig, Tag("sinusoidal")]
     | Annotated[RVQConfig, Tag("rvq")],
     Discriminator(_codec_kind),
 ]
@@ -87,6 +89,7 @@ class CodecRecipe(Strict):
     level_dropout: float = Field(0.5, ge=0, le=1, description="share of crops that use fewer levels; RVQ only")
     pitch_weight: float = Field(1.0, description="of the mean absolute error of the log pitch in voiced hops; spectral")
     wave_weight: float = Field(0.0, ge=0, description="of the error of the wave against the wave; kind waveform only")
+    tone_weight: float = Field(0.0, ge=0, description="of the distance in bands a tone wide; kind sinusoidal only")
     start_from: Path | None = Field(
         None, description="codec.safetensors whose fitting tensors are the start; a VAE's also start an RVQ codec"
     )

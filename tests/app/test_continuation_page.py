@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from tests.app.conftest import Site
-from tests.app.tiny import RATE, voice_like
+from tests.app.tiny import RATE, bundled_without, voice_like
 from tests.app.visit import Visit, wav
 from tests.axe import faults_of_access
 
@@ -118,7 +118,8 @@ def test_a_phone_in_the_dark_shows_the_tab(browser, site: Site) -> None:
 def test_without_a_model_the_tab_says_so(visit: Visit, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     from calm_core import catalogue
 
-    monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path)
+    opened(visit)  # so that nothing still asks for the models there were
+    monkeypatch.setattr(catalogue, "CHECKPOINTS", bundled_without("speech_continuation", tmp_path))
     monkeypatch.setattr(visit.site.settings, "extra_continuations", [])
     visit.page.reload()
     visit.open_tab("Speech continuation")

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from tests.app.conftest import Site
+from tests.app.tiny import bundled_without
 from tests.app.visit import Visit, wav
 from tests.axe import faults_of_access
 
@@ -124,7 +125,9 @@ def test_a_phone_in_the_dark_shows_both_tabs(browser, site: Site) -> None:
 def test_without_a_model_both_tabs_say_so(visit: Visit, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     from calm_core import catalogue
 
-    monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path)
+    opened(visit, "Music continuation", "mc")  # so that nothing still asks for the models there were
+    opened(visit, "CLAP-to-music", "cm")
+    monkeypatch.setattr(catalogue, "CHECKPOINTS", bundled_without("music_continuation", tmp_path))
     monkeypatch.setattr(visit.site.settings, "extra_music", [])
     visit.page.reload()
     for name, prefix in (("Music continuation", "mc"), ("CLAP-to-music", "cm")):

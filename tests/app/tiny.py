@@ -140,3 +140,13 @@ def make_continuation(folder: Path, head: str = "lsd", title: str = "Tiny that g
     (folder / "config.yaml").write_text(yaml.safe_dump(data))
     save_file(_audible(model).state_dict(), folder / "model.safetensors")
     return folder
+
+
+def bundled_without(task: str, folder: Path) -> Path:
+    """A folder of links to all bundled models but those of one task, to stand in for `catalogue.CHECKPOINTS`."""
+    from calm_core.catalogue import CHECKPOINTS
+
+    for config in CHECKPOINTS.glob("*/config.yaml"):
+        if yaml.safe_load(config.read_text(encoding="utf-8"))["task"] != task:
+            (folder / config.parent.name).symlink_to(config.parent)
+    return folder

@@ -8,7 +8,7 @@ import torch
 from calm_core.codecs import Codec, build_codec
 from calm_core.codecs.trunk import FrameCodec
 from calm_core.codecs.waveform import sine_window
-from calm_core.config import SpectralConfig, WaveformConfig
+from calm_core.config import SinusoidalConfig, SpectralConfig, WaveformConfig
 from calm_core.training.codec import decoded
 
 TINY: dict[str, Any] = {
@@ -22,12 +22,13 @@ TINY: dict[str, Any] = {
     "latent_dim": 8,
 }
 SPECTRAL, WAVEFORM = SpectralConfig(**TINY), WaveformConfig(kind="waveform", phase_bins=10, **TINY)
+SINUSOIDAL = SinusoidalConfig(kind="sinusoidal", tones=12, lowest=55.0, per_octave=3, **TINY)
 # The phase of the pulses is the integral of the predicted pitch, and their hundredth harmonic turns a hundred times as
 # fast: pieces of another size round the pitch in the seventh digit, which moves the loudest sample by less than this.
-PIECES = {"spectral": 2e-3, "waveform": 1e-5}
+PIECES = {"spectral": 2e-3, "waveform": 1e-5, "sinusoidal": 1e-5}
 
 
-@pytest.fixture(params=[SPECTRAL, WAVEFORM], ids=lambda config: config.kind)
+@pytest.fixture(params=[SPECTRAL, WAVEFORM, SINUSOIDAL], ids=lambda config: config.kind)
 def codec(request: pytest.FixtureRequest) -> FrameCodec:
     torch.manual_seed(0)
     built = build_codec(request.param).eval()
@@ -108,8 +109,8 @@ def test_overlap_add_of_windowed_frames_gives_the_signal_back(codec: FrameCodec)
     torch.testing.assert_close(out, signal[:, : out.shape[1]], atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("config", [SPECTRAL, WAVEFORM], ids=lambda config: config.kind)
-def test_gradients_reach_every_parameter(config: SpectralConfig | WaveformConfig) -> None:
+@pytest.mark.parametrize("config", [SPECTRAL, WAVEFORM, SINUSOIDAL], ids=lambda config: config.kind)
+def test_gradients_reach_every_parameter(config: SpectralConfig | WaveformConfig | SinusoidalConfig) -> None:
     codec = build_codec(config)
     assert isinstance(codec, FrameCodec)
     mean, log_variance = codec.posterior(waves(codec, 2, 4))

@@ -12,8 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from calm_core.cli import main
 from calm_core.heads.lsd import LSDHead
 from calm_core.model import CALM
+from calm_core.training import cost
 from calm_core.training.cost import matrix_peak, trace
-from calm_core.training.recipes import TTSRecipe, read_recipe
+from calm_core.training.recipes import Schedule, TTSRecipe, read_recipe
 from evaluation.benchmarks import train as benchmark
 from tests.calm_core.training.tiny_runs import codec_recipe, tts_recipe, write
 
@@ -123,3 +124,26 @@ def test_the_benchmark_measures_speed_against_the_peak(capsys: pytest.CaptureFix
     one = found["float32"]
     assert 0 < one["share_of_peak"] < 1.5
     assert one["frames_per_second"] > 2 * 25 * one["steps_per_second"]  # two rows of two seconds or more
+
+
+@pytest.mark.parametrize(
+    ("asked", "ways"),
+    [
+        ({"bf16": True}, ["schedule.bf16=false"]),
+        ({"bf16": False, "optimizer": "muon"}, ["schedule.optimizer=adamw"]),
+        ({"bf16": True, "optimizer": "muon"}, ["schedule.bf16=false", "schedule.optimizer=adamw"]),
+    ],
+)
+def test_a_processor_that_emulates_bfloat16_is_told_of(
+    asked: dict[str, Any], ways: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def peak(half: float) -> Any:
+        return lambda device, dtype, *_: half if dtype is torch.bfloat16 else 60e9
+
+    schedule = Schedule(steps=10, batch=2, learning_rate=1e-3, **asked)
+    monkeypatch.setattr(cost, "matrix_peak", peak(0.6e9))
+    notice = cost.bf16_notice(schedule, torch.device("cpu"))
+    assert notice is not None and "0.6 GFLOP/s" in notice and " ".join(ways) in notice
+    assert cost.bf16_notice(Schedule(steps=10, batch=2, learning_rate=1e-3, bf16=False), torch.device("cpu")) is None
+    monkeypatch.setattr(cost, "matrix_peak", peak(150e9))
+    assert cost.bf16_notice(schedule, torch.device("cpu")) is None
