@@ -43,14 +43,28 @@ class Weights:
     Attributes:
         head_multiplier: how often each frame meets the head with fresh noise and times (CALM section 4.4).
         context_noise: largest share k of noise in what the backbone hears; 1 in the paper's music, 0 for none.
+        short_noise: the same of what the short context hears, 0 in the paper. A small model whose short context was
+            always clean has never met frames as it makes them, and its loudness can run away.
         text: weight of the cross-entropy of the text.
         pad: weight of PAD among the tokens.
     """
 
     head_multiplier: int = 8
     context_noise: float = 0.0
+    short_noise: float = 0.0
     text: float = 1.0
     pad: float = 0.5
+
+
+def with_noise(frames: Tensor, most: float, generator: torch.Generator | None) -> Tensor:
+    """Normalised latents [B, T, D] of which a share is noise, drawn for each frame from 0 to `most` (CALM section 4.1).
+
+    The variance stays what it was; where `most` is 0, nothing is drawn.
+    """
+    if most <= 0:
+        return frames
+    share = most * uniform((*frames.shape[:2], 1), frames, generator)
+    return (1 - share).sqrt() * frames + share.sqrt() * normal(tuple(frames.shape), frames, generator)
 
 
 class Embedding(nn.Module):
@@ -177,17 +191,17 @@ class AudioLM(nn.Module):
             target = delay_codes(clean, self.head.delays, -1)[:, :count]
             clean = torch.where(target < 0, self.embed.codebook_size, target)
         past = torch.cat([self.embed.before(rows, 1 + self.delay), clean[:, :-1]], dim=1)
-        noisy = past
-        if weights.context_noise > 0 and not self.discrete:
-            share = weights.context_noise * uniform((*past.shape[:2], 1), past, generator)
-            noisy = (1 - share).sqrt() * past + share.sqrt() * normal(tuple(past.shape), past, generator)
+        noisy, recent = past, past
+        if not self.discrete:
+            noisy = with_noise(past, weights.context_noise, generator)
+            recent = with_noise(past, weights.short_noise, generator)
         x = self.embed(noisy)
         if text is not None:
             x = x + self._embedded_text(text, known)
         if self.clap is not None:
             x = torch.cat([self.clap(clap, clap_known, rows)[:, None].to(x.dtype), x], dim=1)
         z_long = self.backbone.features(x)[:, -past.shape[1] :]
-        z_short = None if self.short is None or self.short_embed is None else self.short(self.short_embed(past))
+        z_short = None if self.short is None or self.short_embed is None else self.short(self.short_embed(recent))
         with torch.autocast(frames.device.type, enabled=False):
             z_long = self.backbone.condition(z_long.float())
             z = z_long if z_short is None else z_long + z_short.float()

@@ -20,6 +20,7 @@ Synthesis frames are two hops long and fade into each other. Shapes and timing: 
 
 from __future__ import annotations
 
+import functools
 from typing import ClassVar
 
 import torch
@@ -46,22 +47,67 @@ def frequencies(config: SinusoidalConfig) -> Tensor:
     return tone_frequencies(config.lowest, config.per_octave, config.tones)
 
 
+# Constants are made when they are first used, and are no buffers: a model that is loaded begins without storage.
+
+
+class _Ear:
+    """The analysis of `tone_window` samples: a Hann window `[W]` and filters `[bins, K]`."""
+
+    def __init__(self, config: SinusoidalConfig):
+        self.window = torch.hann_window(config.tone_window)
+        self.filters = tone_filters(config.tone_window, frequencies(config), config.sample_rate)
+
+    def log_tones(self, frames: Tensor) -> Tensor:
+        """Log magnitudes `[..., K]` in the bands of `frames [..., W]`."""
+        window = self.window.to(frames.device)
+        spectrum = torch.fft.rfft(frames * window)
+        magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-10).sqrt() * (2 / self.window.sum())
+        return torch.log(magnitude @ self.filters.to(frames.device) + FLOOR)
+
+    def response(self, hertz: Tensor, sample_rate: int) -> Tensor:
+        """Magnitude in its own band of a tone of amplitude one, for each of `hertz [K]`: `[K]`."""
+        time = torch.arange(len(self.window)) / sample_rate
+        tones = torch.cos(2 * torch.pi * hertz[:, None] * time).float() * self.window
+        magnitude = torch.fft.rfft(tones).abs() * (2 / self.window.sum())
+        return (magnitude * self.filters.T).sum(-1)
+
+
+class _Bank:
+    """Of every tone, the turns in a hop `[K]`, double, and two faded waves of a frame's length: `[2 K, n_fft]`."""
+
+    def __init__(self, config: SinusoidalConfig):
+        hertz = frequencies(config)
+        generator = torch.Generator().manual_seed(20261129)
+        turn = torch.rand(config.tones, generator=generator, dtype=torch.float64)
+        within = hertz[:, None] * torch.arange(config.n_fft) / config.sample_rate + turn[:, None]
+        both = torch.stack([torch.cos(2 * torch.pi * within), -torch.sin(2 * torch.pi * within)])
+        self.turns = hertz * config.hop / config.sample_rate
+        self.waves = (both * sine_window(config.n_fft).square()).flatten(0, 1).float()
+
+
+@functools.cache
+def _ear(config: str) -> _Ear:
+    with torch.inference_mode(False):  # what inference made first, training could not use
+        return _Ear(SinusoidalConfig.model_validate_json(config))
+
+
+@functools.cache
+def _bank(config: str) -> _Bank:
+    with torch.inference_mode(False):
+        return _Bank(SinusoidalConfig.model_validate_json(config))
+
+
 class SinusoidalEncoder(EncoderTrunk):
     """Log power and log tones to the posterior of the latents."""
 
-    window: Tensor
-    filters: Tensor
-
     def __init__(self, config: SinusoidalConfig):
         super().__init__(config, config.n_fft // 2 + 1 + config.tones)
+        self.config = config.model_dump_json()
         self.tone_window, self.count = config.tone_window, config.tones
         self.direct = nn.Linear(self.strides[0] * self.strides[1] * self.count, config.latent_dim)
         # The network begins as a small correction, and certain.
         self.output.weight.data.mul_(0.1)
         self.output.bias.data[config.latent_dim :].fill_(-3.0)
-        self.register_buffer("window", torch.hann_window(config.tone_window), persistent=False)
-        filters = tone_filters(config.tone_window, frequencies(config), config.sample_rate)
-        self.register_buffer("filters", filters, persistent=False)
 
     def init_state(self, batch_size: int = 1, device: torch.device | None = None) -> State:
         """The state of `batch_size` streams before their first sample."""
@@ -77,14 +123,9 @@ class SinusoidalEncoder(EncoderTrunk):
             power = short.real.square() + short.imag.square()
             long = past.unfold(1, self.tone_window, self.hop)
             # Piece by piece, since all windows of half a minute at once would take a hundred times its memory.
-            tones = torch.cat([self._tones(piece) for piece in long.split(max(1, WINDOWS // len(wave)), dim=1)], dim=1)
+            pieces = long.split(max(1, WINDOWS // len(wave)), dim=1)
+            tones = torch.cat([_ear(self.config).log_tones(piece) for piece in pieces], dim=1)
             return torch.cat([(torch.log(power + 1e-5) + 3) / 5, (tones - TONE_MEAN) / TONE_SCALE], dim=-1)
-
-    def _tones(self, frames: Tensor) -> Tensor:
-        """Log magnitudes `[B, F, K]` in the bands of `frames [B, F, tone_window]`."""
-        long = torch.fft.rfft(frames * self.window)
-        magnitude = (long.real.square() + long.imag.square() + 1e-10).sqrt() * (2 / self.window.sum())
-        return torch.log(magnitude @ self.filters + FLOOR)
 
     def forward(self, wave: Tensor, state: States = None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance, each `[B, T, D]`, of `wave [B, N]` with whole frames."""
@@ -96,38 +137,20 @@ class SinusoidalEncoder(EncoderTrunk):
         """The tones `[B, T, 4 K]` of each latent's frames in `features [B, F, bins + K]`."""
         return features[..., -self.count :].unflatten(1, (-1, self.strides[0] * self.strides[1])).flatten(2)
 
-    def response(self, hertz: Tensor, sample_rate: int) -> Tensor:
-        """Magnitude in its own band of a tone of amplitude one, for each of `hertz [K]`: `[K]`."""
-        time = torch.arange(self.tone_window) / sample_rate
-        wave = torch.cos(2 * torch.pi * hertz[:, None] * time).float() * self.window
-        magnitude = torch.fft.rfft(wave).abs() * (2 / self.window.sum())
-        return (magnitude * self.filters.T).sum(-1)
-
 
 class SinusoidalDecoder(DecoderTrunk):
     """Latents to amplitudes, and to sound."""
 
-    turns: Tensor
-    waves: Tensor
-
     def __init__(self, config: SinusoidalConfig):
         assert config.n_fft == 2 * config.hop, "frames of two hops fade into each other"
         super().__init__(config)
-        self.count = config.tones
+        self.count, self.config = config.tones, config.model_dump_json()
         self.levels = nn.Linear(config.decoder_widths[0], self.count + NOISE_POINTS)
         self.levels.weight.data.mul_(0.1)
         self.direct = nn.Linear(config.latent_dim, self.strides[0] * self.strides[1] * self.count, bias=False)
         # Quiet at first: a tone of amplitude 0.002, and noise far below it.
         start = torch.tensor([-6.0]).repeat(self.count), torch.tensor([-7.0]).repeat(NOISE_POINTS)
         self.levels.bias.data.copy_(torch.cat(start))
-        hertz = frequencies(config)
-        generator = torch.Generator().manual_seed(20261129)
-        turn = torch.rand(self.count, generator=generator, dtype=torch.float64)
-        within = hertz[:, None] * torch.arange(config.n_fft) / config.sample_rate + turn[:, None]
-        fade = torch.sin(torch.pi * (torch.arange(config.n_fft) + 0.5) / config.n_fft).square()
-        both = torch.stack([torch.cos(2 * torch.pi * within), -torch.sin(2 * torch.pi * within)]) * fade
-        self.register_buffer("turns", hertz * config.hop / config.sample_rate, persistent=False)
-        self.register_buffer("waves", both.flatten(0, 1).float(), persistent=False)  # [2 K, n_fft]
 
     def init_state(self, batch_size: int = 1, device: torch.device | None = None) -> State:
         """The state of `batch_size` streams before their first latent."""
@@ -162,11 +185,13 @@ class SinusoidalDecoder(DecoderTrunk):
         Double precision: hours into a stream, the phase is the small rest of many turns.
         """
         frame = before[:, None] + torch.arange(amplitudes.shape[1], device=amplitudes.device)
-        angle = (2 * torch.pi * (frame[..., None] * self.turns).remainder(1.0)).float()
-        return torch.cat([amplitudes * angle.cos(), amplitudes * angle.sin()], dim=-1) @ self.waves
+        bank = _bank(self.config)
+        angle = (2 * torch.pi * (frame[..., None] * bank.turns.to(frame.device)).remainder(1.0)).float()
+        waves = bank.waves.to(frame.device)
+        return torch.cat([amplitudes * angle.cos(), amplitudes * angle.sin()], dim=-1) @ waves
 
     def _noise(self, levels: Tensor, noise: Tensor) -> Tensor:
-        """Frames `[B, F, n_fft]` of `noise [B, hop + F hop]` through filters `[B, F, NOISE_POINTS]` in log amplitude."""
+        """Frames `[B, F, n_fft]` of `noise [B, hop + F hop]` under log amplitudes `[B, F, NOISE_POINTS]`."""
         window = sine_window(self.n_fft, noise.device)
         gains = F.interpolate(levels, self.n_fft // 2 + 1, mode="linear", align_corners=True).exp()
         return torch.fft.irfft(windows(noise, self.n_fft, self.hop, window) * gains) * window
@@ -185,9 +210,14 @@ class SinusoidalCodec(FrameCodec):
 
     def __init__(self, config: SinusoidalConfig):
         super().__init__(config)
-        self.frequencies = frequencies(config)
+        self.config = config
         self.encoder = SinusoidalEncoder(config)
         self.decoder = SinusoidalDecoder(config)
+
+    @property
+    def frequencies(self) -> Tensor:
+        """Of the tones, `[K]`, Hz, double."""
+        return frequencies(self.config)
 
     @torch.no_grad()
     def start(self, wave: Tensor) -> None:
@@ -205,8 +235,8 @@ class SinusoidalCodec(FrameCodec):
         encoder.direct.bias.copy_(-into @ mean)
         decoder.direct.weight.copy_(TONE_SCALE * directions[:, -self.latent_dim :] * deviation)
         level = TONE_SCALE * mean.unflatten(0, (-1, encoder.count)).mean(0) + TONE_MEAN
-        response = encoder.response(self.frequencies.to(wave.device), self.sample_rate)
-        decoder.levels.bias[: encoder.count] = level - response.log()
+        response = _ear(encoder.config).response(self.frequencies, self.sample_rate)
+        decoder.levels.bias[: encoder.count] = level - response.log().to(level.device)
 
     def decode(self, latents: Tensor, state: States = None) -> Tensor:
         """Waves `[B, 1, T frame_size]` of `latents [B, T, D]`, `delay` samples late."""

@@ -89,7 +89,11 @@ class ContinuationTrainer(LossTrainer):
         if not model.discrete:
             model.latent_mean, model.latent_std = self.training.statistics()
         weights = Weights(
-            recipe.head_batch_multiplier, recipe.context_noise, recipe.text_loss_weight, recipe.pad_weight
+            recipe.head_batch_multiplier,
+            recipe.context_noise,
+            recipe.short_noise,
+            recipe.text_loss_weight,
+            recipe.pad_weight,
         )
         self.build(ContinuationLoss(model, weights), self.training.lengths, parameter_groups(model, recipe))
 

@@ -172,6 +172,9 @@ class ContinuationRecipe(Strict):
     seconds: float = Field(20.0, gt=1, description="length of the pieces of passages")
     head_batch_multiplier: int = Field(8, ge=1)
     context_noise: float = Field(0.0, ge=0, le=1, description="1 in the paper's music, 0 in its speech")
+    short_noise: float = Field(
+        0.0, ge=0, le=1, description="of the short context, 0 in the paper; small models need some to stay stable"
+    )
     text_loss_weight: float = Field(1.0, ge=0)
     pad_weight: float = Field(0.5, gt=0)
     text_dropout: float = Field(0.3, ge=0, lt=1, description="share of the pieces that begin with hidden text")

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from calm_core.audio_lm import AudioLM, Weights
+from calm_core.audio_lm import AudioLM, Weights, with_noise
 from calm_core.config import ShortContextConfig
 from calm_core.continuation import continue_frames
 from calm_core.heads.discrete import DiscreteHead
 from calm_core.short_context import ShortContext, windows
 from calm_core.text_stream import lay_out
-from calm_core.types import ContinuationParams
+from calm_core.types import ContinuationParams, Losses
 from tests.calm_core import tiny
 
 KINDS = ("lsd", "consistency", "rq_transformer", "delay")
@@ -144,3 +144,32 @@ def test_words_lie_on_the_frames_where_they_begin() -> None:
     text = lay_out(words, 12, 12.5, pad=10, epad=11)
     assert text.tolist() == [10, 11, 1, 2, 3, 4, 5, 10, 10, 10, 11, 6]
     assert lay_out(words, 5, 12.5, pad=10, epad=11).tolist() == [10, 11, 1, 2, 3]
+
+
+def test_noise_keeps_the_variance_and_none_draws_nothing() -> None:
+    frames = torch.randn(4, 500, 16, generator=torch.Generator().manual_seed(0))
+    draws = torch.Generator().manual_seed(1)
+    before = draws.get_state()
+    assert with_noise(frames, 0.0, draws) is frames and torch.equal(draws.get_state(), before)
+    for most in (0.2, 1.0):
+        noisy = with_noise(frames, most, draws)
+        assert abs(float(noisy.std()) - 1) < 0.02
+        # the mean share is half of the largest
+        kept = float((noisy * frames).mean() / frames.square().mean())
+        share = torch.rand(100_000, generator=torch.Generator().manual_seed(2)) * most
+        assert abs(kept - float((1 - share).sqrt().mean())) < 0.02
+
+
+def test_noise_of_the_short_context_changes_what_it_hears_alone(tmp_path: Path) -> None:
+    """Of a model without a short context it changes nothing; of one with it, the loss."""
+    for short, same in ((False, True), (True, False)):
+        model = tiny.build_continuation(tmp_path, "lsd", short=short)
+        frames, text = frames_of(model, 10), tokens_of(model, 12)
+        losses = []
+        for most in (0.0, 1.0):
+            draws = torch.Generator().manual_seed(3)
+            z: list[torch.Tensor] = []
+            model.head.loss = lambda condition, *_, kept=z: kept.append(condition) or Losses(condition.sum(), {})  # type: ignore[method-assign]
+            model.loss(frames, torch.tensor([10]), text, generator=draws, weights=Weights(1, 0.0, most))
+            losses.append(z[0])
+        assert torch.equal(*losses) is same

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from calm_core.codecs import RVQCodec, build_codec
-from calm_core.codecs.sinusoidal import SinusoidalCodec
+from calm_core.codecs.sinusoidal import SinusoidalCodec, _Bank
 from calm_core.config import RVQConfig, SinusoidalConfig
 from tests.calm_core.codecs.test_trunk import TINY, waves
 
@@ -64,10 +64,11 @@ def test_hours_into_a_stream_a_tone_has_the_phase_of_its_clock(codec: Sinusoidal
     before, tone, decoder = 9 * 3600 * 100, 24, codec.decoder
     amplitudes = torch.zeros(1, 2, CONFIG.tones)
     amplitudes[..., tone] = 0.5
+    waves = _Bank(CONFIG).waves
     made = decoder._tones(amplitudes, torch.tensor([before]))
     time = (torch.arange(CONFIG.n_fft) + torch.tensor([[before], [before + 1]]) * CONFIG.hop).double() / RATE
     fade = torch.sin(torch.pi * (torch.arange(CONFIG.n_fft) + 0.5) / CONFIG.n_fft).square()
-    start = torch.atan2(-decoder.waves[CONFIG.tones + tone, 300], decoder.waves[tone, 300])
+    start = torch.atan2(-waves[CONFIG.tones + tone, 300], waves[tone, 300])
     start = start - 2 * torch.pi * codec.frequencies[tone] * 300 / RATE
     wanted = 0.5 * fade * torch.cos(2 * torch.pi * codec.frequencies[tone] * time + start)
     torch.testing.assert_close(made[0].double(), wanted, atol=1e-3, rtol=0)

@@ -140,10 +140,11 @@ def test_a_processor_that_emulates_bfloat16_is_told_of(
     def peak(half: float) -> Any:
         return lambda device, dtype, *_: half if dtype is torch.bfloat16 else 60e9
 
-    schedule = Schedule(steps=10, batch=2, learning_rate=1e-3, **asked)
+    plain = {"steps": 10, "batch": 2, "learning_rate": 1e-3}
+    schedule = Schedule.model_validate({**plain, **asked})
     monkeypatch.setattr(cost, "matrix_peak", peak(0.6e9))
     notice = cost.bf16_notice(schedule, torch.device("cpu"))
     assert notice is not None and "0.6 GFLOP/s" in notice and " ".join(ways) in notice
-    assert cost.bf16_notice(Schedule(steps=10, batch=2, learning_rate=1e-3, bf16=False), torch.device("cpu")) is None
+    assert cost.bf16_notice(Schedule.model_validate({**plain, "bf16": False}), torch.device("cpu")) is None
     monkeypatch.setattr(cost, "matrix_peak", peak(150e9))
     assert cost.bf16_notice(schedule, torch.device("cpu")) is None
