@@ -65,7 +65,9 @@ def test_the_second_stage_changes_the_decoder_alone(runs: Path) -> None:
     assert all(f",{name}," in said for name in ("mel", "wave", "adversarial", "features", "discriminator"))
 
 
-def test_training_of_tones_begins_at_their_principal_components(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_of_tones_begins_at_their_principal_components(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After two steps that change next to nothing, notes come out better than from weights drawn by chance."""
     monkeypatch.chdir(runs.parents[1])
     model = ["model.kind=sinusoidal", "model.lowest=55", "model.per_octave=12", "model.tones=60", "wave_weight=0"]
@@ -82,6 +84,11 @@ def test_training_of_tones_begins_at_their_principal_components(runs: Path, monk
     assert near < 0.7 * far
     said = (runs / "codec_music_tones" / "curves.csv").read_text()
     assert ",tones," in said and ",wave," not in said
+    # a packaged one, which begins without storage, makes the same sound
+    package(read("tiny/codec_music", *made), tmp_path / "tones", "Tiny", "MIT")
+    codec: Any = calm_core.load(str(tmp_path / "tones"), task="codec")
+    sound = codec.reconstruct(calm_core.Audio(wave[0], RATE)).samples.reshape(1, -1)
+    assert float(apart(sound, wave)) == pytest.approx(near, rel=0.05)
 
 
 def test_codebooks_start_around_the_trained_trunk(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
