@@ -57,7 +57,7 @@ class Weights:
 
 
 def with_noise(frames: Tensor, most: float, generator: torch.Generator | None) -> Tensor:
-    """Normalised latents [B, T, D] of which a share is noise, drawn for each frame from 0 to `most` (CALM section 4.1).
+    """Normalised latents [B, T, D] of which a share is noise, drawn for each frame from 0 to `most` (CALM section 4.2).
 
     The variance stays what it was; where `most` is 0, nothing is drawn.
     """

@@ -10,7 +10,7 @@ Smith 1990; differentiable form: Engel et al. 2020, DDSP). A tone stands still f
 
 Beside the network there is a linear path from the bands to the amplitudes through the latents, which training begins at
 the principal components of the bands (`SinusoidalCodec.start`): sixty-four of them hold all but 2.5 % of the variance
-of synthetic music. Without it the network learns loudness and colour in its first thousand steps, and no notes.
+of synthetic music. Without it the network had learnt loudness and colour after 600 steps, and no notes.
 
 What it gives up: the wave itself (there is no SI-SNR to speak of), and pitches between two tones, which become the
 nearer tone or the beating of both.
@@ -237,7 +237,3 @@ class SinusoidalCodec(FrameCodec):
         level = TONE_SCALE * mean.unflatten(0, (-1, encoder.count)).mean(0) + TONE_MEAN
         response = _ear(encoder.config).response(self.frequencies, self.sample_rate)
         decoder.levels.bias[: encoder.count] = level - response.log().to(level.device)
-
-    def decode(self, latents: Tensor, state: States = None) -> Tensor:
-        """Waves `[B, 1, T frame_size]` of `latents [B, T, D]`, `delay` samples late."""
-        return self.decoder(latents, state)[:, None]

@@ -235,6 +235,10 @@ class FrameCodec(Codec):
         """Means and log-variances, each `[B, T, D]`, of `wave [B, 1, N]`."""
         return self.encoder(self.pad(wave)[:, 0])
 
+    def decode(self, latents: Tensor, state: States = None) -> Tensor:
+        """Waves `[B, 1, T frame_size]` of `latents [B, T, D]`, `delay` samples late."""
+        return self.decoder(latents, state)[:, None]
+
     def init_state(self, batch_size: int = 1, device: torch.device | None = None) -> State:
         """The state of `batch_size` decoder streams before their first frame."""
         return self.decoder.init_state(batch_size, device)

@@ -97,7 +97,3 @@ class WaveformCodec(FrameCodec):
         super().__init__(config)
         self.encoder = WaveformEncoder(config)
         self.decoder = WaveformDecoder(config)
-
-    def decode(self, latents: Tensor, state: States = None) -> Tensor:
-        """Waves `[B, 1, T frame_size]` of `latents [B, T, D]`, `delay` samples late."""
-        return self.decoder(latents, state)[:, None]

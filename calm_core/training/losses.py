@@ -6,6 +6,13 @@ from torch import Tensor, nn
 from calm_core.nn.mel import mel_filters, tone_filters
 
 
+def log_bands(wave: Tensor, window: Tensor, filters: Tensor, floor: float) -> Tensor:
+    """Natural-log magnitudes `[B, frames, bands]` of `wave [B, S]` under a window, in bands (hop: a quarter window)."""
+    spectrum = torch.stft(wave, len(window), len(window) // 4, window=window, return_complex=True)
+    magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-10).sqrt() * (2 / window.sum())
+    return torch.log(magnitude.transpose(1, 2) @ filters + floor)
+
+
 class MultiScaleMel(nn.Module):
     """Mean absolute difference of log-mel spectrograms at several STFT resolutions (hop: a quarter window).
 
@@ -30,10 +37,7 @@ class MultiScaleMel(nn.Module):
 
     def log_mel(self, wave: Tensor, n_fft: int) -> Tensor:
         """Natural-log mel magnitudes `[B, frames, mels]` of `wave [B, S]`."""
-        window, filters = getattr(self, f"window_{n_fft}"), getattr(self, f"filters_{n_fft}")
-        spectrum = torch.stft(wave, n_fft, n_fft // 4, window=window, return_complex=True)
-        magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-10).sqrt() * (2 / window.sum())
-        return torch.log(magnitude.transpose(1, 2) @ filters + self.floor)
+        return log_bands(wave, getattr(self, f"window_{n_fft}"), getattr(self, f"filters_{n_fft}"), self.floor)
 
     def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
         """Scalar distance of two waveforms `[B, S]`."""
@@ -60,20 +64,17 @@ class ToneDistance(nn.Module):
 
     def __init__(self, frequencies: Tensor, sample_rate: int, n_fft: int = 8192, floor: float = 1e-4):
         super().__init__()
-        self.n_fft, self.floor = n_fft, floor
+        self.floor = floor
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         self.register_buffer("filters", tone_filters(n_fft, frequencies, sample_rate), persistent=False)
-
-    def log_bands(self, wave: Tensor) -> Tensor:
-        """Natural-log magnitudes `[B, frames, tones]` of `wave [B, S]`."""
-        spectrum = torch.stft(wave.float(), self.n_fft, self.n_fft // 4, window=self.window, return_complex=True)
-        magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-10).sqrt() * (2 / self.window.sum())
-        return torch.log(magnitude.transpose(1, 2) @ self.filters + self.floor)
 
     def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
         """Scalar distance of two waveforms `[B, S]`, each at least half a window long."""
         with torch.autocast(predicted.device.type, enabled=False):
-            return (self.log_bands(predicted) - self.log_bands(target)).abs().mean()
+            made, wanted = (
+                log_bands(wave.float(), self.window, self.filters, self.floor) for wave in (predicted, target)
+            )
+            return (made - wanted).abs().mean()
 
 
 def relative_error(predicted: Tensor, target: Tensor, floor: float = 1e-3) -> Tensor:
