@@ -43,8 +43,8 @@ class Weights:
     Attributes:
         head_multiplier: how often each frame meets the head with fresh noise and times (CALM section 4.4).
         context_noise: largest share k of noise in what the backbone hears; 1 in the paper's music, 0 for none.
-        short_noise: the same of what the short context hears, 0 in the paper. A small model whose short context was
-            always clean has never met frames as it makes them, and its loudness can run away.
+        short_noise: largest variance of noise on top of what the short context hears, 0 in the paper. A small model
+            whose short context was always clean has never met frames as it makes them, and loses the piece.
         text: weight of the cross-entropy of the text.
         pad: weight of PAD among the tokens.
     """
@@ -65,6 +65,19 @@ def with_noise(frames: Tensor, most: float, generator: torch.Generator | None) -
         return frames
     share = most * uniform((*frames.shape[:2], 1), frames, generator)
     return (1 - share).sqrt() * frames + share.sqrt() * normal(tuple(frames.shape), frames, generator)
+
+
+def with_added_noise(frames: Tensor, most: float, generator: torch.Generator | None) -> Tensor:
+    """Normalised latents [B, T, D] with noise on top, whose variance is drawn for each frame from 0 to `most`.
+
+    Nothing is scaled down, unlike `with_noise`: what follows from noisy frames lies nearer the mean than they do, so a
+    model learns to draw its own errors in. Frames that are scaled teach it to scale them up again, and at inference,
+    where nothing was scaled, loudness grows from frame to frame.
+    """
+    if most <= 0:
+        return frames
+    variance = most * uniform((*frames.shape[:2], 1), frames, generator)
+    return frames + variance.sqrt() * normal(tuple(frames.shape), frames, generator)
 
 
 class Embedding(nn.Module):
@@ -194,7 +207,7 @@ class AudioLM(nn.Module):
         noisy, recent = past, past
         if not self.discrete:
             noisy = with_noise(past, weights.context_noise, generator)
-            recent = with_noise(past, weights.short_noise, generator)
+            recent = with_added_noise(past, weights.short_noise, generator)
         x = self.embed(noisy)
         if text is not None:
             x = x + self._embedded_text(text, known)

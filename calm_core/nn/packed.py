@@ -9,12 +9,15 @@ bits and widened inside the product (`HalfLinear`): half the memory, more than t
 Weights that need 32 bits keep them (`PackedLinear`).
 
 A seed must give the same bits alone and in company, so up to `MAX_ROWS` a row's bits may not depend on how many there
-are, where layers are a multiple of 32 wide (activation functions treat what is left of a vector differently); a test
-looks at that on the machine it runs on.
+are. Kernels add in another order for a row or two than for several, and which do depends on the processor, so it is
+measured once (`steady_rows`) and rows are added that nobody reads: reading the weights, which is most of the work, is
+done once for all. This holds for layers that are a multiple of 32 wide (activation functions treat what is left of a vector
+differently); a test looks at it on the machine it runs on.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -25,6 +28,8 @@ from torch.nn import functional as F
 _ROWS = 8
 # A row's bits do not depend on how many there are up to here.
 MAX_ROWS = 12
+# Width of the layers whose bits `steady_rows` looks at.
+_PROBED = 128
 # Below this many weights the plain kernel is as fast.
 _SMALLEST = 4096
 # No weight is brought above this, which is near the end of float16; the smallest ones then keep their digits.
@@ -62,7 +67,7 @@ def fits_half(weight: Tensor) -> bool:
 class HalfLinear(nn.Module):
     """x W^T + b with W [out, in] kept in float16 and widened inside the product; for inference on the CPU.
 
-    Products and sums are float32. A row has the same bits whatever the number of rows and threads.
+    Products and sums are float32. Up to `MAX_ROWS` a row has the same bits whatever the number of rows and threads.
 
     Args:
         weight: [out, in], float32; rounded where it does not fit (`fits_half`).
@@ -85,17 +90,18 @@ class HalfLinear(nn.Module):
         """Memory of the packed weight."""
         return self.out_features * self.in_features * 2
 
+    def product(self, x: Tensor) -> Tensor:
+        """The kernel's x W^T, scaled, of x [rows, in]."""
+        return torch.ops.quantized.linear_dynamic_fp16(x, self._weight)
+
     def forward(self, x: Tensor) -> Tensor:
         """Map x [B, ..., in] to [B, ..., out]."""
-        y = torch.ops.quantized.linear_dynamic_fp16(x, self._weight)
+        y = _in_company(self, x)
         return y.mul_(self._unscale) if self.bias is None else torch.add(self.bias, y, alpha=self._unscale)
 
 
 class PackedLinear(nn.Module):
     """x W^T + b with W [out, in] in the kernel's own layout; for inference on the CPU.
-
-    The kernel adds in another order for one row than for several, so a single row is computed twice over: reading the
-    weights, which is most of the work, is done once for both.
 
     Args:
         weight: [out, in], float32.
@@ -119,11 +125,38 @@ class PackedLinear(nn.Module):
         """Memory of the packed weight."""
         return self.out_features * self.in_features * 4
 
+    def product(self, x: Tensor) -> Tensor:
+        """The kernel's x W^T + b of x [rows, in]."""
+        return torch.ops.mkldnn._linear_pointwise(x, self._weight, self.bias, "none", [], "")
+
     def forward(self, x: Tensor) -> Tensor:
         """Map x [B, ..., in] to [B, ..., out]."""
-        if x.numel() == self.in_features:
-            return self(torch.cat([x.view(1, -1)] * 2))[0].view(*x.shape[:-1], -1)
-        return torch.ops.mkldnn._linear_pointwise(x, self._weight, self.bias, "none", [], "")
+        return _in_company(self, x)
+
+
+def _in_company(layer: HalfLinear | PackedLinear, x: Tensor) -> Tensor:
+    """The layer's product of x [B, ..., in], among as many rows as make its bits steady."""
+    rows = x.numel() // layer.in_features
+    if not 0 < rows <= MAX_ROWS or (least := steady_rows(type(layer))[rows]) == rows:
+        return layer.product(x)
+    together = F.pad(x.reshape(rows, -1), (0, 0, 0, least - rows))
+    return layer.product(together)[:rows].view(*x.shape[:-1], -1)
+
+
+@functools.cache
+def steady_rows(kind: type[HalfLinear] | type[PackedLinear]) -> tuple[int, ...]:
+    """For 0 to `MAX_ROWS` rows, the least number of rows that this processor has to multiply for each to have the bits
+    that it has among `MAX_ROWS`.
+
+    AVX-512: what there is, and two for a single `PackedLinear` row. AVX2: at least three or four, and none that leaves
+    one or two rows over for a kernel of their own.
+    """
+    drawn = torch.Generator().manual_seed(0)
+    layer = kind(torch.randn(_PROBED, _PROBED, generator=drawn))
+    x = torch.randn(MAX_ROWS, _PROBED, generator=drawn)
+    reference = layer.product(x)
+    same = [torch.equal(layer.product(x[:rows]), reference[:rows]) for rows in range(1, MAX_ROWS + 1)]
+    return (0, *(rows + same[rows - 1 :].index(True) for rows in range(1, MAX_ROWS + 1)))
 
 
 def linear(weight: Tensor, bias: Tensor | None = None, rounded: bool = False) -> nn.Module:

@@ -173,7 +173,7 @@ class ContinuationRecipe(Strict):
     head_batch_multiplier: int = Field(8, ge=1)
     context_noise: float = Field(0.0, ge=0, le=1, description="1 in the paper's music, 0 in its speech")
     short_noise: float = Field(
-        0.0, ge=0, le=1, description="of the short context, 0 in the paper; small models need some to stay stable"
+        0.0, ge=0, le=1, description="variance on top of the short context, 0 in the paper; small models need some"
     )
     text_loss_weight: float = Field(1.0, ge=0)
     pad_weight: float = Field(0.5, gt=0)

@@ -44,4 +44,6 @@ if __name__ == "__main__":
     where = Path(sys.argv[1])
     statuses = [main(["train", str(recipe)]) for recipe in sorted(where.glob("*.yaml"))]
     cut_module(where)
-    print("statuses", statuses, flush=True)
+    # in one piece: both processes write to one file
+    sys.stdout.write(f"statuses {statuses}\n")
+    sys.stdout.flush()
