@@ -29,6 +29,7 @@ from calm_core.config import ContinuationModelConfig
 from calm_core.heads import build_head, delay_codes
 from calm_core.heads.base import normal, uniform
 from calm_core.heads.discrete import DiscreteHead
+from calm_core.nn.linear_prediction import LinearPrediction
 from calm_core.nn.packed import pack
 from calm_core.short_context import ShortContext
 from calm_core.state import State
@@ -135,6 +136,8 @@ class AudioLM(nn.Module):
         short = config.short_context
         self.short = None if short is None else ShortContext(short, width, z_dim)
         self.short_embed = None if short is None else Embedding(width, **sizes, start=False)
+        predicts = short is not None and short.linear_prediction
+        self.linear_prediction = LinearPrediction(dim) if predicts else None
         self.text = None if config.text is None else TextStream(config.text, width, z_dim)
         self.clap = None if config.clap is None else ClapPrefix(config.clap, width)
         # Statistics of the codec's latents, measured on the training set.
@@ -166,6 +169,10 @@ class AudioLM(nn.Module):
         if isinstance(self.codec, RVQCodec):
             return self.codec.codes(wave)
         return self.normalise(self.codec.encode(wave))
+
+    def drawn(self, sample: Tensor, last: Tensor) -> Tensor:
+        """Frames [B, D] or [B, K] that a sample of the head stands for, after the frames `last` of the same shape."""
+        return sample if self.linear_prediction is None else self.linear_prediction.frames(sample, last)
 
     # ------------------------------------------------------------------------------- training
 
@@ -208,6 +215,8 @@ class AudioLM(nn.Module):
         if not self.discrete:
             noisy = with_noise(past, weights.context_noise, generator)
             recent = with_added_noise(past, weights.short_noise, generator)
+        if self.linear_prediction is not None:
+            target = self.linear_prediction.innovation(clean, recent[:, self.delay :].detach())
         x = self.embed(noisy)
         if text is not None:
             x = x + self._embedded_text(text, known)

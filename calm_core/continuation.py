@@ -157,7 +157,7 @@ def continue_frames(
             drawn = None
             if frames.needs_draw():
                 began = time.perf_counter()
-                drawn = _draw(model, z[:, 0], params, draws)
+                drawn = model.drawn(_draw(model, z[:, 0], params, draws), heard[:, 0])
                 took = time.perf_counter() - began
             frames.add(drawn)
             frame = frames.finished()

@@ -37,6 +37,8 @@ class ShortContextConfig(StrictModel):
     dim_feedforward: int
     # Frames that it hears: K in the paper.
     frames: int = Field(10, ge=1)
+    # Whether the head draws only what a linear map of the last frame leaves open (`calm_core.nn.linear_prediction`).
+    linear_prediction: bool = False
 
 
 class TextStreamConfig(StrictModel):

@@ -14,7 +14,9 @@ from calm_core.config.language_model import (
     AnyHeadConfig,
     BackboneConfig,
     ContinuationSamplingConfig,
+    DelayConfig,
     HeadConfig,
+    RQTransformerConfig,
     SamplingConfig,
     ShortContextConfig,
     TextStreamConfig,
@@ -70,6 +72,9 @@ class ContinuationModelConfig(StrictModel):
             raise ValueError("text is a stream of spoken words, which music_continuation does not have")
         if self.clap is not None and self.task == "speech_continuation":
             raise ValueError("clap is for music_continuation; speech_continuation is told nothing but its prompt")
+        discrete = isinstance(self.head, RQTransformerConfig | DelayConfig)
+        if discrete and self.short_context is not None and self.short_context.linear_prediction:
+            raise ValueError(f"short_context.linear_prediction is of latents; the head {self.head.kind} draws codes")
         return self
 
 

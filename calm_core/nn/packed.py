@@ -11,8 +11,8 @@ Weights that need 32 bits keep them (`PackedLinear`).
 A seed must give the same bits alone and in company, so up to `MAX_ROWS` a row's bits may not depend on how many there
 are. Kernels add in another order for a row or two than for several, and which do depends on the processor, so it is
 measured once (`steady_rows`) and rows are added that nobody reads: reading the weights, which is most of the work, is
-done once for all. This holds for layers that are a multiple of 32 wide (activation functions treat what is left of a vector
-differently); a test looks at it on the machine it runs on.
+done once for all. This holds for layers that are a multiple of 32 wide (activation functions treat what is left of a
+vector differently); a test looks at it on the machine it runs on.
 """
 
 from __future__ import annotations
@@ -145,8 +145,7 @@ def _in_company(layer: HalfLinear | PackedLinear, x: Tensor) -> Tensor:
 
 @functools.cache
 def steady_rows(kind: type[HalfLinear] | type[PackedLinear]) -> tuple[int, ...]:
-    """For 0 to `MAX_ROWS` rows, the least number of rows that this processor has to multiply for each to have the bits
-    that it has among `MAX_ROWS`.
+    """For 0 to `MAX_ROWS` rows, how many this processor has to multiply for each to have its bits among `MAX_ROWS`.
 
     AVX-512: what there is, and two for a single `PackedLinear` row. AVX2: at least three or four, and none that leaves
     one or two rows over for a kernel of their own.

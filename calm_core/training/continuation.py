@@ -88,6 +88,9 @@ class ContinuationTrainer(LossTrainer):
         )  # fmt: skip
         if not model.discrete:
             model.latent_mean, model.latent_std = self.training.statistics()
+        if model.linear_prediction is not None:  # the noise's variance is drawn from 0 to short_noise
+            rows = (model.normalise(row.float()) for row in self.training.latents())
+            model.linear_prediction.fit(rows, recipe.short_noise / 2)
         weights = Weights(
             recipe.head_batch_multiplier,
             recipe.context_noise,

@@ -135,14 +135,13 @@ def matrix_peak(
 
 
 def bf16_notice(schedule: Schedule, device: torch.device) -> str | None:
-    """What to say when a schedule asks for bfloat16, which Muon works in too, of a processor that has to emulate it."""
-    if device.type != "cpu" or not (schedule.bf16 or schedule.optimizer == "muon"):
+    """What to say when a schedule asks for bfloat16 of a processor that has to emulate it."""
+    if device.type != "cpu" or not schedule.bf16:
         return None
     full, half = (matrix_peak(device, dtype, 0.02, 256) for dtype in (torch.float32, torch.bfloat16))
     if half > 0.5 * full:
         return None
-    ways = ["schedule.bf16=false"] * schedule.bf16 + ["schedule.optimizer=adamw"] * (schedule.optimizer == "muon")
     return (
         f"This processor multiplies in bfloat16 at {half / 1e9:.1f} GFLOP/s and in float32 at {full / 1e9:.0f}: "
-        f"{' '.join(ways)} will be faster."
+        "schedule.bf16=false will be faster."
     )

@@ -6,6 +6,7 @@ clap-train.safetensors    row id -> [W, E] float16: window w covers seconds [5 w
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,9 +115,13 @@ class Passages:
             steps = self.frames[row["id"]].shape[0] + text.delay
             self.texts.append(lay_out(words, steps, frame_rate, text.n_bins, text.n_bins + 1))
 
+    def latents(self) -> Iterator[Tensor]:
+        """The latents [T, D] of every row, whole."""
+        return (self.frames[row["id"]] for row in self.rows)
+
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Exact mean and deviation [D] of every latent channel."""
-        return exact_statistics([self.frames[row["id"]] for row in self.rows])
+        return exact_statistics(list(self.latents()))
 
     def collate(self, indices: list[int], generator: torch.Generator) -> PassageBatch:
         """A random piece of each of these rows."""

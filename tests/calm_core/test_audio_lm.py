@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from calm_core.audio_lm import AudioLM, Weights, with_noise
+from calm_core.audio_lm import AudioLM, Weights, with_added_noise, with_noise
 from calm_core.config import ShortContextConfig
 from calm_core.continuation import continue_frames
 from calm_core.heads.discrete import DiscreteHead
+from calm_core.nn.linear_prediction import LinearPrediction
 from calm_core.short_context import ShortContext, windows
 from calm_core.text_stream import lay_out
 from calm_core.types import ContinuationParams, Losses
@@ -23,6 +24,13 @@ def frames_of(model: AudioLM, count: int, seed: int = 0) -> torch.Tensor:
         size = model.embed.codebook_size
         return torch.randint(size, (1, count, len(model.embed.tables)), generator=generator)
     return torch.randn(1, count, model.codec.latent_dim, generator=generator)
+
+
+def fitted_prediction(model: AudioLM) -> LinearPrediction:
+    prediction = LinearPrediction(model.codec.latent_dim)
+    prediction.fit([frames_of(model, 60, seed)[0].cumsum(0) / 4 for seed in range(4)], 0.1)
+    assert prediction.matrix.abs().max() > 0.5 and prediction.deviation.max() < 0.5
+    return prediction
 
 
 def tokens_of(model: AudioLM, count: int) -> torch.Tensor:
@@ -86,11 +94,13 @@ def test_the_short_context_hears_exactly_its_frames(layers: int) -> None:
     assert moved.nonzero().flatten().tolist() == list(range(12, 22))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_continuing_draws_what_the_trained_model_predicts(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "predicts"), [*((kind, False) for kind in KINDS), ("lsd", True)])
+def test_continuing_draws_what_the_trained_model_predicts(kind: str, predicts: bool, tmp_path: Path) -> None:
     """Draws are replayed through whole rows as in training: same text logits, same codes, same latents."""
     model = tiny.build_continuation(tmp_path, kind, short=True)
     assert model.text is not None
+    if predicts:
+        model.linear_prediction = fitted_prediction(model)
     prompt = frames_of(model, 7)
     params = ContinuationParams(temperature=0.7, text_temperature=0.0)
     steps = list(continue_frames(model, prompt, 9, params, torch.Generator().manual_seed(5)))
@@ -114,7 +124,7 @@ def test_continuing_draws_what_the_trained_model_predicts(kind: str, tmp_path: P
             torch.rand(1, generator=draws)
             if step.frame is not None:
                 noise = torch.empty(1, model.head.noise_width(1)).normal_(0.0, 0.7**0.5, generator=draws)
-                expected = model.head.sample_from(z[:, 7 + place], noise, 1)
+                expected = model.drawn(model.head.sample_from(z[:, 7 + place], noise, 1), past[:, 7 + place])
                 torch.testing.assert_close(step.frame, expected, atol=1e-4, rtol=1e-3)
 
 
@@ -158,6 +168,28 @@ def test_noise_keeps_the_variance_and_none_draws_nothing() -> None:
         kept = float((noisy * frames).mean() / frames.square().mean())
         share = torch.rand(100_000, generator=torch.Generator().manual_seed(2)) * most
         assert abs(kept - float((1 - share).sqrt().mean())) < 0.02
+
+
+def test_added_noise_scales_nothing() -> None:
+    frames = torch.randn(1, 100_000, 1, generator=torch.Generator().manual_seed(0))
+    assert with_added_noise(frames, 0.0, None) is frames
+    added = with_added_noise(frames, 0.4, torch.Generator().manual_seed(1)) - frames
+    assert abs(float(added.var()) - 0.2) < 0.01 and abs(float((added * frames).mean())) < 0.01
+
+
+def test_the_head_is_trained_on_what_linear_prediction_from_noisy_frames_leaves_open(tmp_path: Path) -> None:
+    model = tiny.build_continuation(tmp_path, "lsd", short=True)
+    model.linear_prediction = fitted_prediction(model)
+    frames, text = frames_of(model, 10), tokens_of(model, 12)
+    asked: list[torch.Tensor] = []
+    heard: list[torch.Tensor] = []
+    model.head.loss = lambda z, target, *_: asked.append(target) or Losses(z.sum(), {})  # type: ignore[method-assign]
+    assert model.short_embed is not None
+    model.short_embed.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+    model.loss(frames, torch.tensor([10]), text, generator=torch.Generator().manual_seed(3), weights=Weights(2, 0, 1.0))
+    back = model.drawn(asked[0], heard[0][0, 2:].repeat(2, 1))
+    torch.testing.assert_close(back, model.normalise(frames)[0].repeat(2, 1), atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(heard[0][0, 3:], model.normalise(frames)[0, :-1], atol=0.01)
 
 
 def test_noise_of_the_short_context_changes_what_it_hears_alone(tmp_path: Path) -> None:

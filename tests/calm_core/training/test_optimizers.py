@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from calm_core.training import checkpoint
+from calm_core.training.muon import Muon
 from calm_core.training.optimizers import build_optimizers, parameter_groups
 from calm_core.training.recipes import Schedule
 
@@ -57,6 +58,35 @@ def test_a_step_of_muon_is_as_long_in_every_direction() -> None:
     moved = torch.linalg.svdvals(before - net.hidden.weight.detach()) / (RATE * 0.2 * 32**0.5)
     # Five Newton-Schulz steps bring every singular value of the gradient that is not tiny to between 0.7 and 1.2.
     assert float(moved[:16].min()) > 0.5 and float(moved.max()) < 1.3
+
+
+@pytest.mark.parametrize("shape", [(48, 32), (32, 48)])
+def test_muon_steps_as_torchs_does(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    ours, theirs = (nn.Parameter(torch.ones(shape)) for _ in range(2))
+    muon = Muon([ours], RATE, 0.95, 0.1)
+    reference = torch.optim.Muon(
+        [theirs], RATE, momentum=0.95, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
+    )  # fmt: skip
+    for _ in range(3):
+        ours.grad = torch.randn(shape)
+        theirs.grad = ours.grad.clone()
+        before = theirs.detach().clone()
+        muon.step()
+        reference.step()
+        # torch's multiplies in bfloat16
+        assert (ours - theirs).norm() < 0.02 * (theirs - before).norm()
+        with torch.no_grad():
+            ours.copy_(theirs)
+
+
+def test_muon_refuses_what_is_no_matrix_and_leaves_what_has_no_gradient() -> None:
+    with pytest.raises(ValueError, match=r"\(3,\)"):
+        Muon([nn.Parameter(torch.ones(3))])
+    still, zero = (nn.Parameter(torch.ones(32, 32)) for _ in range(2))
+    zero.grad = torch.zeros(32, 32)
+    Muon([still, zero]).step()
+    assert torch.equal(still, zero) and torch.equal(still, torch.ones(32, 32))
 
 
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
