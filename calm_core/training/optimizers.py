@@ -1,8 +1,8 @@
 """What turns gradients into steps: AdamW, or Muon for the matrices and AdamW for the rest.
 
 Muon orthogonalises its momentum, so that a step has the same size in every direction of a matrix, and its updates are
-as long as AdamW's (`training.muon`): the same learning rate suits both. On the bundled speech codec, at one rate, it had
-after 250 steps the mel distance that AdamW had after 450; a step took a tenth longer.
+as long as AdamW's (`training.muon`): the same learning rate suits both. On the bundled speech codec, at one rate, it
+had after 250 steps the mel distance that AdamW had after 450; a step took a tenth longer.
 """
 
 from __future__ import annotations
