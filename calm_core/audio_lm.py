@@ -46,6 +46,8 @@ class Weights:
         context_noise: largest share k of noise in what the backbone hears; 1 in the paper's music, 0 for none.
         short_noise: largest variance of noise on top of what the short context hears, 0 in the paper. A small model
             whose short context was always clean has never met frames as it makes them, and loses the piece.
+        drift: largest share of the innovations' variance in an error that builds up over the frames of a row, as it
+            does over frames that a model makes itself (`LinearPrediction.drift`); 0 in the paper.
         text: weight of the cross-entropy of the text.
         pad: weight of PAD among the tokens.
     """
@@ -53,6 +55,7 @@ class Weights:
     head_multiplier: int = 8
     context_noise: float = 0.0
     short_noise: float = 0.0
+    drift: float = 0.0
     text: float = 1.0
     pad: float = 0.5
 
@@ -213,6 +216,9 @@ class AudioLM(nn.Module):
         past = torch.cat([self.embed.before(rows, 1 + self.delay), clean[:, :-1]], dim=1)
         noisy, recent = past, past
         if not self.discrete:
+            if self.linear_prediction is not None and weights.drift > 0:
+                error = self.linear_prediction.drift(past[:, 1 + self.delay :], weights.drift, generator)
+                past = torch.cat([past[:, : 1 + self.delay], past[:, 1 + self.delay :] + error], dim=1)
             noisy = with_noise(past, weights.context_noise, generator)
             recent = with_added_noise(past, weights.short_noise, generator)
         if self.linear_prediction is not None:

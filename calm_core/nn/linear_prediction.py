@@ -39,6 +39,24 @@ class LinearPrediction(nn.Module):
         """Normalised frames [..., D] with an innovation [..., D], after `last` [..., D]."""
         return last @ self.matrix.T + self.deviation * innovation
 
+    @torch.no_grad()
+    def drift(self, rows: Tensor, most: float, generator: torch.Generator | None) -> Tensor:
+        """Errors [B, T, D] that build up along rows [B, T, D] as those of a model do that hears its own frames.
+
+        n_t = A n_(t-1) + sqrt(v) s noise, with v drawn for each row from 0 to `most`, small ones more often. White noise
+        is over with its frame; this stays, as a sound does that has become too loud, and a model that has met it leads
+        back to where the row was.
+        """
+        count, length, dim = rows.shape
+        where = generator.device if generator is not None else rows.device
+        share = torch.rand(count, 1, generator=generator, device=where).to(rows.device)
+        fresh = torch.randn(length, count, dim, generator=generator, device=where).to(rows.device)
+        fresh = fresh * (most**0.5 * share * self.deviation)
+        errors = [fresh[0]]
+        for each in fresh[1:]:
+            errors.append(errors[-1] @ self.matrix.T + each)
+        return torch.stack(errors, dim=1)
+
     def fit(self, rows: Iterable[Tensor], noise: float) -> None:
         """Fit to normalised latents.
 

@@ -20,7 +20,7 @@ from calm_core.tasks.limits import check
 from calm_core.tasks.loading import load_clap, load_continuation
 from calm_core.tasks.mono import mono
 from calm_core.tasks.music import MusicTask, expect_width, one_row
-from calm_core.tasks.prompt import check_heard, clipping
+from calm_core.tasks.prompt import check_heard, clipping, spoken
 
 MAX_CHARACTERS = 1000
 
@@ -165,6 +165,7 @@ class ClapToMusic(MusicTask):
             facts |= {"reference_seconds": round(audio_prompt.seconds, 4)}
             facts |= {} if description is None else {"text_weight": text_weight}
             notices += clipping(audio_prompt, "reference sound")
+            notices += spoken(mono(audio_prompt, self.sample_rate), self.sample_rate, "reference sound")
         return self.music(
             self.nothing(), seconds, asked, count=count, seed=seed, stop=stop, clap=embedding, facts=facts,
             notices=notices,

@@ -20,7 +20,7 @@ from calm_core.tasks.continuation import Prompt, SoundStream
 from calm_core.tasks.loading import load_clap, load_continuation
 from calm_core.tasks.mono import mono
 from calm_core.tasks.music import MusicTask, expect_width, one_row
-from calm_core.tasks.prompt import MUSIC_HEARD_SECONDS, check_heard, clipping
+from calm_core.tasks.prompt import MUSIC_HEARD_SECONDS, check_heard, clipping, spoken
 
 Guide = Literal["none", "prompt"]
 
@@ -69,7 +69,8 @@ class MusicContinuation(MusicTask):
         """
         samples = mono(audio, self.sample_rate)
         check_heard(samples, self.sample_rate, heard_seconds=MUSIC_HEARD_SECONDS)
-        return self.ready(samples, MUSIC_HEARD_SECONDS, clipping(audio))
+        heard = samples[-round(MUSIC_HEARD_SECONDS * self.sample_rate) :]
+        return self.ready(samples, MUSIC_HEARD_SECONDS, clipping(audio) + spoken(heard, self.sample_rate))
 
     def stream(
         self,

@@ -95,6 +95,7 @@ class ContinuationTrainer(LossTrainer):
             recipe.head_batch_multiplier,
             recipe.context_noise,
             recipe.short_noise,
+            recipe.drift,
             recipe.text_loss_weight,
             recipe.pad_weight,
         )

@@ -92,8 +92,9 @@ class Muon(torch.optim.Optimizer):
             state = self.state[matrix]
             if not state:
                 state["momentum_buffer"] = torch.zeros_like(matrix)
-            past = state["momentum_buffer"].lerp_(matrix.grad, 1 - momentum)
-            moves.append(matrix.grad.lerp(past, momentum))
+            gradient: Tensor = matrix.grad  # pyright: ignore[reportAssignmentType]
+            past = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
+            moves.append(gradient.lerp(past, momentum))
         moves = orthogonalise(torch.stack(moves).to(working_dtype(matrices[0].device)))
         length = lr * 0.2 * max(matrices[0].shape) ** 0.5
         for matrix, move in zip(matrices, moves, strict=True):

@@ -175,6 +175,12 @@ class ContinuationRecipe(Strict):
     short_noise: float = Field(
         0.0, ge=0, le=1, description="variance on top of the short context, 0 in the paper; small models need some"
     )
+    drift: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="largest share of the innovations in an error that builds up; linear_prediction only",
+    )
     text_loss_weight: float = Field(1.0, ge=0)
     pad_weight: float = Field(0.5, gt=0)
     text_dropout: float = Field(0.3, ge=0, lt=1, description="share of the pieces that begin with hidden text")

@@ -170,6 +170,29 @@ def test_noise_keeps_the_variance_and_none_draws_nothing() -> None:
         assert abs(kept - float((1 - share).sqrt().mean())) < 0.02
 
 
+def test_drift_reaches_what_both_contexts_hear_but_no_target(tmp_path: Path) -> None:
+    model = tiny.build_continuation(tmp_path, "lsd", short=True)
+    model.linear_prediction = fitted_prediction(model)
+    assert model.short_embed is not None
+    frames, text = frames_of(model, 10), tokens_of(model, 12)
+    heard: dict[str, list[torch.Tensor]] = {"long": [], "short": [], "asked": []}
+    model.embed.register_forward_pre_hook(lambda _, inputs: heard["long"].append(inputs[0]))
+    model.short_embed.register_forward_pre_hook(lambda _, inputs: heard["short"].append(inputs[0]))
+    model.head.loss = lambda z, target, *_: heard["asked"].append(target) or Losses(z.sum(), {})  # type: ignore[method-assign]
+    for most in (0.0, 1.0):
+        draws = torch.Generator().manual_seed(3)
+        model.loss(frames, torch.tensor([10]), text, generator=draws, weights=Weights(1, drift=most))
+    for part in ("long", "short"):
+        plain, drifted = heard[part]
+        assert torch.equal(plain[:, :3], drifted[:, :3])  # what stands before the first frame
+        assert (plain[:, 3:] != drifted[:, 3:]).all()
+    assert torch.equal(heard["long"][1], heard["short"][1])
+    last = heard["short"][1][0, 2:]
+    torch.testing.assert_close(
+        model.drawn(heard["asked"][1], last), model.normalise(frames)[0], atol=1e-4, rtol=1e-4
+    )  # fmt: skip
+
+
 def test_added_noise_scales_nothing() -> None:
     frames = torch.randn(1, 100_000, 1, generator=torch.Generator().manual_seed(0))
     assert with_added_noise(frames, 0.0, None) is frames

@@ -51,6 +51,22 @@ def test_a_fit_to_noisy_frames_is_the_one_that_foresees_best_from_them() -> None
     assert error(noise) < 0.99 * error(0.0) and error(noise) < error(5.0)
 
 
+def test_drift_builds_up_as_the_process_does_and_small_ones_come_more_often() -> None:
+    rows, matrix, deviation = process(20, 500)
+    prediction = LinearPrediction(DIM)
+    prediction.fit(rows, 0.0)
+    many = torch.zeros(4000, 30, DIM)
+    drift = prediction.drift(many, 0.5, torch.Generator().manual_seed(2))
+    # v = 0.5 u^2 with u uniform: a sixth in the mean, an eighth in the median
+    shares = (drift[:, 0] / prediction.deviation).square().mean(-1)
+    assert abs(float(shares.mean()) - 0.5 / 3) < 0.02
+    torch.testing.assert_close(drift[:, 0].square().mean(0), deviation.square() / 6, atol=0, rtol=0.1)
+    fresh = drift[:, 1:] - drift[:, :-1] @ matrix.T
+    torch.testing.assert_close(fresh.square().mean((0, 1)), deviation.square() / 6, atol=0, rtol=0.1)
+    assert (drift[:, -1].square().mean(0) > 1.1 * drift[:, 0].square().mean(0)).all()
+    assert torch.equal(drift, prediction.drift(many, 0.5, torch.Generator().manual_seed(2)))
+
+
 def test_before_a_fit_frames_are_what_the_head_draws() -> None:
     x, last = torch.randn(3, DIM), torch.randn(3, DIM)
     prediction = LinearPrediction(DIM)

@@ -6,22 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 import torch
 import yaml
 from safetensors.torch import save_file
 
 import calm_core
 from calm_core import catalogue
-from calm_core.audio import Audio
+from calm_core.audio import Audio, resample
 from calm_core.cli import main
 from calm_core.errors import InputError
 from calm_core.tasks import clap_to_music, music_continuation
 from calm_core.tasks.clap_to_music import ClapToMusic
 from calm_core.tasks.music import step_notices
 from calm_core.tasks.music_continuation import MusicContinuation
+from calm_core.tasks.prompt import is_speech
 from tests.calm_core import tiny
 from tests.calm_core.clap import sounds
 
+ROOT = Path(__file__).parents[3]
 RATE, FRAME = 32_000, 1280
 HEADS = ("consistency", "rq_transformer", "delay")
 
@@ -64,6 +67,25 @@ def composer(folders: dict[str, str]) -> ClapToMusic:
 def prompt(seconds: float = 2.0, rate: int = RATE) -> Audio:
     time = torch.arange(int(rate * seconds)) / rate
     return Audio(0.2 * torch.sin(2 * torch.pi * 220 * time) + 0.1 * torch.sin(2 * torch.pi * 331 * time), rate)
+
+
+def test_speech_is_told_from_music_and_whoever_gives_it_is_told(
+    players: dict[str, MusicContinuation], composer: ClapToMusic
+) -> None:
+    """The bundled examples of both; any rate."""
+    told = {}
+    for path in sorted((ROOT / "assets").glob("examples/*.flac")) + sorted((ROOT / "assets").glob("music/*.ogg")):
+        samples, rate = soundfile.read(path, dtype="float32")
+        heard = torch.from_numpy(samples)[: 3 * rate]
+        told[path.stem] = is_speech(resample(heard, rate, RATE), RATE)
+        assert is_speech(heard, rate) == told[path.stem]
+        if path.stem in ("01-a-letter", "jazz"):
+            notices = [players["consistency"].generate(Audio(heard, rate), 0.2, seed=1).meta["notices"]]
+            notices += [composer.generate(None, 0.2, seed=1, audio_prompt=Audio(heard, rate)).meta["notices"]]
+            assert [["sounds like speech" in one for one in each] for each in notices] == [[True] * told[path.stem]] * 2
+    assert len(told) > 8
+    assert {name for name, speech in told.items() if speech} == {n for n in told if n[0].isdigit()}
+    assert not is_speech(torch.zeros(100), RATE) and not is_speech(torch.zeros(RATE), RATE)
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -158,7 +158,8 @@ def test_the_ablations_of_table_5_are_overrides() -> None:
     lines = [line.split("    ")[-1].split() for line in path.read_text().splitlines() if line.startswith("#   without")]
     assert len(lines) == 4 and sorted(lines[3]) == sorted(lines[0] + lines[1] + lines[2])
     bare = read(path, *lines[3])
-    assert (bare.head_batch_multiplier, bare.context_noise, bare.model.short_context) == (1, 0.0, None)
+    assert (bare.head_batch_multiplier, bare.model.short_context) == (1, None)
+    assert (bare.context_noise, bare.short_noise) == (0.0, 0.0)
 
 
 def test_missing_or_foreign_embeddings_are_found_before_the_run(
