@@ -43,9 +43,9 @@ class LinearPrediction(nn.Module):
     def drift(self, rows: Tensor, most: float, generator: torch.Generator | None) -> Tensor:
         """Errors [B, T, D] that build up along rows [B, T, D] as those of a model do that hears its own frames.
 
-        n_t = A n_(t-1) + sqrt(v) s noise, with v drawn for each row from 0 to `most`, small ones more often. White noise
-        is over with its frame; this stays, as a sound does that has become too loud, and a model that has met it leads
-        back to where the row was.
+        n_t = A n_(t-1) + sqrt(v) s noise, with v drawn for each row from 0 to `most`, small ones more often. White
+        noise is over with its frame; this stays, as a sound does that has become too loud, and a model that has met it
+        leads back to where the row was.
         """
         count, length, dim = rows.shape
         where = generator.device if generator is not None else rows.device

@@ -25,8 +25,8 @@ _SWELL_DB = 3.0
 _LOWEST_HZ, _HIGHEST_HZ, _PERIODIC = 60.0, 450.0, 0.6
 # Where the pitch of one window is that of the one before within this interval, it is held or glides; a note is held.
 _STEP_CENTS, _HELD_CENTS = 200.0, 12.0
-# Of 40 utterances of flite's voices and 150 windows of held-out pieces, 5 s each, the first glide in 62 to 92 % of those
-# steps and hiss in 6 to 30 % of their windows; 95 % of the second in less than 25 % and 1 %.
+# Of 40 utterances of flite's voices and 150 windows of held-out pieces, 5 s each, the first glide in 62 to 92 % of
+# those steps and hiss in 6 to 30 % of their windows; 95 % of the second in less than 25 % and 1 %.
 _GLIDING_SHARE, _HISSING_SHARE = 0.45, 0.01
 _HISS_HZ, _NOISY = 2000.0, 0.4
 
@@ -169,6 +169,6 @@ def spoken(samples: Tensor, sample_rate: int, what: str = "prompt") -> tuple[str
     if not is_speech(samples, sample_rate):
         return ()
     return (
-        f"The {what} sounds like speech, and this model has only heard music: it will not speak. There are other models "
-        "for speech that goes on.",
+        f"The {what} sounds like speech, and this model has only heard music: it will not speak. There are other "
+        "models for speech that goes on.",
     )
