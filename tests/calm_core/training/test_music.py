@@ -159,7 +159,7 @@ def test_the_ablations_of_table_5_are_overrides() -> None:
     assert len(lines) == 4 and sorted(lines[3]) == sorted(lines[0] + lines[1] + lines[2])
     bare = read(path, *lines[3])
     assert (bare.head_batch_multiplier, bare.model.short_context) == (1, None)
-    assert (bare.context_noise, bare.short_noise) == (0.0, 0.0)
+    assert (bare.context_noise, bare.short_noise, bare.drift) == (0.0, 0.0, 0.0)
 
 
 def test_missing_or_foreign_embeddings_are_found_before_the_run(
