@@ -51,8 +51,9 @@ def test_a_model_with_the_audible_scale_goes_there_and_back() -> None:
 
 def test_the_sinusoidal_codec_hears_its_tones() -> None:
     codec = SinusoidalCodec(SinusoidalConfig(kind="sinusoidal"))
-    assert codec.audible() is codec.decoder.direct.weight
-    assert codec.audible().shape == (4 * codec.config.tones, codec.latent_dim)
+    heard = codec.audible()
+    assert heard is codec.decoder.direct.weight
+    assert heard.shape == (4 * codec.config.tones, codec.latent_dim)
 
 
 def test_other_codecs_are_refused_by_the_configuration() -> None:
