@@ -123,6 +123,7 @@ class AudioLM(nn.Module):
 
     latent_mean: Tensor
     latent_std: Tensor
+    latent_basis: Tensor | None
 
     def __init__(self, config: ContinuationModelConfig):
         super().__init__()
@@ -143,9 +144,10 @@ class AudioLM(nn.Module):
         self.linear_prediction = LinearPrediction(dim) if predicts else None
         self.text = None if config.text is None else TextStream(config.text, width, z_dim)
         self.clap = None if config.clap is None else ClapPrefix(config.clap, width)
-        # Statistics of the codec's latents, measured on the training set.
+        # Statistics of the codec's latents (`training.scale`).
         self.register_buffer("latent_mean", torch.zeros(dim))
         self.register_buffer("latent_std", torch.ones(dim))
+        self.register_buffer("latent_basis", torch.eye(dim) if config.scale == "audible" else None)
 
     @property
     def discrete(self) -> bool:
@@ -158,14 +160,16 @@ class AudioLM(nn.Module):
         return 0 if self.text is None else self.text.delay
 
     def normalise(self, latents: Tensor) -> Tensor:
-        """Codec latents [..., D] to zero mean and unit deviation for each channel."""
-        return (latents - self.latent_mean) / self.latent_std
+        """Codec latents [..., D] to zero mean, and to the scale of `training.scale`."""
+        centred = latents - self.latent_mean
+        return (centred if self.latent_basis is None else centred @ self.latent_basis.T) / self.latent_std
 
     def decoded(self, frames: Tensor) -> Tensor:
         """Codec latents [B, T, D] of frames as the head gives them: normalised latents, or codes [B, T, K]."""
         if isinstance(self.codec, RVQCodec):
             return self.codec.dequantize(frames)
-        return frames * self.latent_std + self.latent_mean
+        scaled = frames * self.latent_std
+        return (scaled if self.latent_basis is None else scaled @ self.latent_basis) + self.latent_mean
 
     def heard(self, wave: Tensor) -> Tensor:
         """Frames of wave [B, 1, N] as the model hears them: normalised latents [B, T, D], or codes [B, T, K]."""

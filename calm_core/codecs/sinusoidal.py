@@ -219,6 +219,10 @@ class SinusoidalCodec(FrameCodec):
         """Of the tones, `[K]`, Hz, double."""
         return frequencies(self.config)
 
+    def audible(self) -> Tensor | None:
+        """The linear path to the tones of a frame, `[4 K, D]`."""
+        return self.decoder.direct.weight
+
     @torch.no_grad()
     def start(self, wave: Tensor) -> None:
         """Set the linear path to the principal components of the tones of `wave [B, N]`: a start for training.

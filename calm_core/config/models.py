@@ -60,6 +60,9 @@ class ContinuationModelConfig(StrictModel):
     backbone: BackboneConfig
     short_context: ShortContextConfig | None = None
     head: AnyHeadConfig
+    # How latents are scaled: every channel to unit deviation, or turned and scaled so that equal distances are heard
+    # equally (`calm_core.training.scale`), for codecs that know how.
+    scale: Literal["channels", "audible"] = "channels"
     text: TextStreamConfig | None = None
     clap: ClapPrefixConfig | None = None
     sampling: ContinuationSamplingConfig = ContinuationSamplingConfig()
@@ -72,6 +75,8 @@ class ContinuationModelConfig(StrictModel):
             raise ValueError("text is a stream of spoken words, which music_continuation does not have")
         if self.clap is not None and self.task == "speech_continuation":
             raise ValueError("clap is for music_continuation; speech_continuation is told nothing but its prompt")
+        if self.scale == "audible" and self.codec.kind != "sinusoidal":
+            raise ValueError(f"scale is audible, which a codec of kind {self.codec.kind} does not know; use channels")
         discrete = isinstance(self.head, RQTransformerConfig | DelayConfig)
         if discrete and self.short_context is not None and self.short_context.linear_prediction:
             raise ValueError(f"short_context.linear_prediction is of latents; the head {self.head.kind} draws codes")

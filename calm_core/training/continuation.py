@@ -15,6 +15,7 @@ from calm_core.training.latent_shards import latents_exist
 from calm_core.training.latents import encode_corpus, load_codec
 from calm_core.training.passages import PassageBatch, Passages, prepare_tokenizer
 from calm_core.training.recipes import ContinuationRecipe, embeddings_path
+from calm_core.training.scale import measure
 from calm_core.training.text_start import start_audio_lm
 from calm_core.training.trainer import LossTrainer
 from calm_core.types import Losses
@@ -87,10 +88,8 @@ class ContinuationTrainer(LossTrainer):
             for split in ("train", "valid")
         )  # fmt: skip
         if not model.discrete:
-            model.latent_mean, model.latent_std = self.training.statistics()
-        if model.linear_prediction is not None:  # the noise's variance is drawn from 0 to short_noise
-            rows = (model.normalise(row.float()) for row in self.training.latents())
-            model.linear_prediction.fit(rows, recipe.short_noise / 2)
+            # the variance of the noise of the short context is drawn from 0 to short_noise
+            measure(model, list(self.training.latents()), recipe.short_noise / 2)
         weights = Weights(
             recipe.head_batch_multiplier,
             recipe.context_noise,

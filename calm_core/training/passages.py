@@ -22,7 +22,6 @@ from calm_core.text_stream import lay_out
 from calm_core.training.data import Corpus
 from calm_core.training.faults import OnCorrupt
 from calm_core.training.latent_shards import open_latents
-from calm_core.training.statistics import exact_statistics
 from calm_core.training.tokenizers import train_tokenizer
 from calm_core.weights import read_tensors
 
@@ -118,10 +117,6 @@ class Passages:
     def latents(self) -> Iterator[Tensor]:
         """The latents [T, D] of every row, whole."""
         return (self.frames[row["id"]] for row in self.rows)
-
-    def statistics(self) -> tuple[Tensor, Tensor]:
-        """Exact mean and deviation [D] of every latent channel."""
-        return exact_statistics(list(self.latents()))
 
     def collate(self, indices: list[int], generator: torch.Generator) -> PassageBatch:
         """A random piece of each of these rows."""

@@ -1,0 +1,61 @@
+"""The scale of latents: unit channels, or distances that are heard."""
+
+import pytest
+import torch
+
+from calm_core.codecs import SinusoidalCodec
+from calm_core.config import SinusoidalConfig
+from calm_core.errors import InputError
+from calm_core.nn.linear_prediction import LinearPrediction
+from calm_core.training.scale import audible_scale, measure
+from tests.calm_core import tiny
+
+DIM = 8
+
+
+def rows(count: int = 6) -> list[torch.Tensor]:
+    draws = torch.Generator().manual_seed(0)
+    wide = torch.linspace(0.5, 2.0, DIM)
+    return [wide * torch.randn(50, DIM, generator=draws).cumsum(0) / 5 + 3 for _ in range(count)]
+
+
+def test_distances_are_those_of_what_is_heard() -> None:
+    heard = torch.randn(30, DIM, generator=torch.Generator().manual_seed(1)) * torch.logspace(-1, 1, DIM)
+    every = torch.cat(rows())
+    basis, width = audible_scale(heard, rows(), every.mean(0))
+    frames = (every - every.mean(0)) @ basis.T / width
+    torch.testing.assert_close(frames.square().mean(), torch.tensor(1.0), atol=1e-4, rtol=0)
+    torch.testing.assert_close(basis @ basis.T, torch.eye(DIM), atol=1e-5, rtol=0)
+    share = frames[1:].sub(frames[0]).norm(dim=1) / (every[1:].sub(every[0]) @ heard.T).norm(dim=1)
+    torch.testing.assert_close(share, share.mean().expand_as(share), atol=0, rtol=1e-3)
+
+
+def test_a_model_with_the_audible_scale_goes_there_and_back() -> None:
+    model = tiny.build_music("lsd", short=True)
+    width = model.codec.latent_dim
+    made = [torch.randn(40, width, generator=torch.Generator().manual_seed(s)).cumsum(0) for s in range(4)]
+    measure(model, made)  # unit channels
+    torch.testing.assert_close(model.latent_mean, torch.cat(made).mean(0), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(model.normalise(torch.cat(made)).std(0), torch.ones(width), atol=1e-3, rtol=0)
+    model.register_buffer("latent_basis", torch.eye(width))
+    with pytest.raises(InputError, match="does not know what is audible"):
+        measure(model, made)
+    heard = torch.randn(20, width, generator=torch.Generator().manual_seed(9))
+    model.codec.audible = lambda: heard  # type: ignore[method-assign]
+    model.linear_prediction = LinearPrediction(width)
+    measure(model, made, 0.1)
+    torch.testing.assert_close(model.decoded(model.normalise(made[0])), made[0], atol=1e-4, rtol=1e-4)
+    deviation = model.linear_prediction.deviation
+    assert deviation.max() == deviation.min() < 1
+
+
+def test_the_sinusoidal_codec_hears_its_tones() -> None:
+    codec = SinusoidalCodec(SinusoidalConfig(kind="sinusoidal"))
+    heard = codec.audible()
+    assert heard is codec.decoder.direct.weight
+    assert heard.shape == (4 * codec.config.tones, codec.latent_dim)
+
+
+def test_other_codecs_are_refused_by_the_configuration() -> None:
+    with pytest.raises(InputError, match="scale is audible"):
+        tiny.built_audio_lm({**tiny.music("lsd"), "scale": "audible"})
