@@ -27,8 +27,8 @@ from calm_core.codecs import RVQCodec, build_codec
 from calm_core.conditioners import ClapPrefix
 from calm_core.config import ContinuationModelConfig
 from calm_core.heads import build_head, delay_codes
-from calm_core.heads.base import normal, uniform
 from calm_core.heads.discrete import DiscreteHead
+from calm_core.nn.draws import normal, uniform
 from calm_core.nn.linear_prediction import LinearPrediction
 from calm_core.nn.packed import pack
 from calm_core.short_context import ShortContext
@@ -74,9 +74,8 @@ def with_noise(frames: Tensor, most: float, generator: torch.Generator | None) -
 def with_added_noise(frames: Tensor, most: float, generator: torch.Generator | None) -> Tensor:
     """Normalised latents [B, T, D] with noise on top, whose variance is drawn for each frame from 0 to `most`.
 
-    Nothing is scaled down, unlike `with_noise`: what follows from noisy frames lies nearer the mean than they do, so a
-    model learns to draw its own errors in. Frames that are scaled teach it to scale them up again, and at inference,
-    where nothing was scaled, loudness grows from frame to frame.
+    Nothing is scaled down, unlike `with_noise`, since at inference nothing is: what follows from noisy frames lies
+    nearer the mean than they do, and a model can learn that.
     """
     if most <= 0:
         return frames

@@ -16,7 +16,7 @@ from calm_core.codecs import build_codec
 from calm_core.conditioners import TEXT_CONDITIONERS, VoiceConditioner
 from calm_core.config import TTSModelConfig
 from calm_core.heads import build_head
-from calm_core.heads.base import normal, uniform
+from calm_core.nn.draws import normal, uniform
 from calm_core.nn.packed import pack
 from calm_core.state import State
 from calm_core.types import Losses

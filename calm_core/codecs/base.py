@@ -45,9 +45,9 @@ class Codec(nn.Module):
         """Mean latents [B, ceil(N / frame_size), encoder_dim] of wave [B, 1, N]."""
         raise NotImplementedError
 
-    def audible(self) -> Tensor | None:
-        """The linear map [O, D] of latents to log amplitudes of what is heard; None where nothing like it is known."""
-        return None
+    def audible(self) -> Tensor:
+        """The linear map [O, D] of latents to log amplitudes of what is heard, of codecs that have one."""
+        raise NotImplementedError
 
     def posterior(self, wave: Tensor) -> tuple[Tensor, Tensor]:
         """Means and log-variances, each [B, T, D], of wave [B, 1, N]; for training."""

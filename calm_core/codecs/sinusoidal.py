@@ -219,7 +219,7 @@ class SinusoidalCodec(FrameCodec):
         """Of the tones, `[K]`, Hz, double."""
         return frequencies(self.config)
 
-    def audible(self) -> Tensor | None:
+    def audible(self) -> Tensor:
         """The linear path to the tones of a frame, `[4 K, D]`."""
         return self.decoder.direct.weight
 

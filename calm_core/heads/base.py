@@ -56,18 +56,6 @@ def draw_uniforms(rows: int, width: int, generator: Generators, device: torch.de
     return torch.rand(rows, width, generator=generator, device=where).to(device)
 
 
-def uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Uniform draws on the generator's device, moved beside `like`, in float32."""
-    where = generator.device if generator is not None else like.device
-    return torch.rand(shape, generator=generator, device=where).to(like.device)
-
-
-def normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Standard normal draws on the generator's device, moved beside `like`, in float32."""
-    where = generator.device if generator is not None else like.device
-    return torch.randn(shape, generator=generator, device=where).to(like.device)
-
-
 class Head(nn.Module):
     """Base of all heads: `loss` trains the network, `sample` turns noise into a latent.
 

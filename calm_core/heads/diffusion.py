@@ -12,7 +12,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from calm_core.heads.base import Head, normal, uniform
+from calm_core.heads.base import Head
+from calm_core.nn.draws import normal, uniform
 from calm_core.types import Losses
 
 _FARTHEST = 5.0  # deviations; no latent of unit variance lies farther out

@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from calm_core.heads.base import Head, normal
+from calm_core.heads.base import Head
+from calm_core.nn.draws import normal
 from calm_core.types import Losses
 
 

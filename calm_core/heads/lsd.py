@@ -11,8 +11,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from calm_core.heads.base import Head, normal, uniform
+from calm_core.heads.base import Head
 from calm_core.heads.weighting import AdaptiveWeight
+from calm_core.nn.draws import normal, uniform
 from calm_core.types import Losses
 
 

@@ -17,6 +17,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from calm_core.nn.draws import normal, uniform
+
 _RIDGE = 1e-4  # of a channel's variance: keeps the map finite where channels repeat each other
 
 
@@ -48,10 +50,8 @@ class LinearPrediction(nn.Module):
         leads back to where the row was.
         """
         count, length, dim = rows.shape
-        where = generator.device if generator is not None else rows.device
-        share = torch.rand(count, 1, generator=generator, device=where).to(rows.device)
-        fresh = torch.randn(length, count, dim, generator=generator, device=where).to(rows.device)
-        fresh = fresh * (most**0.5 * share * self.deviation)
+        share = uniform((count, 1), rows, generator)
+        fresh = normal((length, count, dim), rows, generator) * (most**0.5 * share * self.deviation)
         errors = [fresh[0]]
         for each in fresh[1:]:
             errors.append(errors[-1] @ self.matrix.T + each)

@@ -147,8 +147,8 @@ def _in_company(layer: HalfLinear | PackedLinear, x: Tensor) -> Tensor:
 def steady_rows(kind: type[HalfLinear] | type[PackedLinear]) -> tuple[int, ...]:
     """For 0 to `MAX_ROWS` rows, how many this processor has to multiply for each to have its bits among `MAX_ROWS`.
 
-    AVX-512: what there is, and two for a single `PackedLinear` row. AVX2: at least three or four, and none that leaves
-    one or two rows over for a kernel of their own.
+    At least two for a single `PackedLinear` row. Seen on a processor with AVX2 alone: at least three, or four of
+    `PackedLinear`, and up to three more from seven on, where a few would be left over for a kernel of their own.
     """
     drawn = torch.Generator().manual_seed(0)
     layer = kind(torch.randn(_PROBED, _PROBED, generator=drawn))

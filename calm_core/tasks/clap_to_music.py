@@ -164,8 +164,7 @@ class ClapToMusic(MusicTask):
         if audio_prompt is not None:
             facts |= {"reference_seconds": round(audio_prompt.seconds, 4)}
             facts |= {} if description is None else {"text_weight": text_weight}
-            notices += clipping(audio_prompt, "reference sound")
-            notices += spoken(mono(audio_prompt, self.sample_rate), self.sample_rate, "reference sound")
+            notices += clipping(audio_prompt, "reference sound") + spoken(audio_prompt, "reference sound")
         return self.music(
             self.nothing(), seconds, asked, count=count, seed=seed, stop=stop, clap=embedding, facts=facts,
             notices=notices,

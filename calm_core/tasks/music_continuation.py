@@ -69,8 +69,7 @@ class MusicContinuation(MusicTask):
         """
         samples = mono(audio, self.sample_rate)
         check_heard(samples, self.sample_rate, heard_seconds=MUSIC_HEARD_SECONDS)
-        heard = samples[-round(MUSIC_HEARD_SECONDS * self.sample_rate) :]
-        return self.ready(samples, MUSIC_HEARD_SECONDS, clipping(audio) + spoken(heard, self.sample_rate))
+        return self.ready(samples, MUSIC_HEARD_SECONDS, clipping(audio) + spoken(audio))
 
     def stream(
         self,

@@ -164,9 +164,10 @@ def clipping(audio: Audio, what: str = "prompt") -> tuple[str, ...]:
     return (f"The {what} is clipped ({share:.1%} of its samples are at full scale); new sound may be as harsh.",)
 
 
-def spoken(samples: Tensor, sample_rate: int, what: str = "prompt") -> tuple[str, ...]:
-    """A sentence about sound [N] that is speech, where music was asked for; nothing where it is not."""
-    if not is_speech(samples, sample_rate):
+def spoken(audio: Audio, what: str = "prompt") -> tuple[str, ...]:
+    """A sentence about a sound as it was sent, where the end that a model of music hears is speech; else nothing."""
+    heard = audio.mono().samples[-round(MUSIC_HEARD_SECONDS * audio.sample_rate) :]
+    if not is_speech(heard, audio.sample_rate):
         return ()
     return (
         f"The {what} sounds like speech, and this model has only heard music: it will not speak. There are other "

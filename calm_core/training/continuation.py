@@ -89,7 +89,7 @@ class ContinuationTrainer(LossTrainer):
         )  # fmt: skip
         if not model.discrete:
             # the variance of the noise of the short context is drawn from 0 to short_noise
-            measure(model, list(self.training.latents()), recipe.short_noise / 2)
+            measure(model, self.training.latents(), recipe.short_noise / 2)
         weights = Weights(
             recipe.head_batch_multiplier,
             recipe.context_noise,

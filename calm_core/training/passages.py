@@ -6,7 +6,6 @@ clap-train.safetensors    row id -> [W, E] float16: window w covers seconds [5 w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,9 +113,9 @@ class Passages:
             steps = self.frames[row["id"]].shape[0] + text.delay
             self.texts.append(lay_out(words, steps, frame_rate, text.n_bins, text.n_bins + 1))
 
-    def latents(self) -> Iterator[Tensor]:
+    def latents(self) -> list[Tensor]:
         """The latents [T, D] of every row, whole."""
-        return (self.frames[row["id"]] for row in self.rows)
+        return [self.frames[row["id"]] for row in self.rows]
 
     def collate(self, indices: list[int], generator: torch.Generator) -> PassageBatch:
         """A random piece of each of these rows."""

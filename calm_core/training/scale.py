@@ -8,7 +8,7 @@ With `scale: audible` the channels are the right singular vectors of the codec's
 (`Codec.audible`), each as wide as what it changes there, and all together of unit variance: the distance between two
 frames is that between what is heard of them. Of the bundled codec of music 17 of 64 channels then hold nine tenths of
 the variance, and what a linear map of the last frame leaves open is seventeen times its median in one frame of a
-hundred, where notes begin; with channels of unit deviation it is four times.
+hundred, where notes begin; with channels of unit deviation it is four times (90 pieces).
 
 Shapes: D latent width, T frames, O amplitudes.
 """
@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from calm_core.audio_lm import AudioLM
-from calm_core.errors import InputError
 from calm_core.training.statistics import exact_statistics
 
 
@@ -33,18 +32,10 @@ def measure(model: AudioLM, rows: Collection[Tensor], noise: float = 0.0) -> Non
         model: with the weights of its codec.
         rows: codec latents of the training set, each [T, D].
         noise: mean variance of the noise on top of what linear prediction will hear.
-
-    Raises:
-        InputError: the scale is audible, and the codec does not know what that is.
     """
     model.latent_mean, model.latent_std = exact_statistics(rows)
     if model.latent_basis is not None:
-        heard = model.codec.audible()
-        if heard is None:
-            raise InputError(
-                f"A codec of kind {model.codec.kind} does not know what is audible; set scale to channels."
-            )
-        model.latent_basis, model.latent_std = audible_scale(heard, rows, model.latent_mean)
+        model.latent_basis, model.latent_std = audible_scale(model.codec.audible(), rows, model.latent_mean)
     if model.linear_prediction is not None:
         scaled = (model.normalise(row.float()) for row in rows)
         model.linear_prediction.fit(scaled, noise, alike=model.latent_basis is not None)

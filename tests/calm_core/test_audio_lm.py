@@ -188,9 +188,7 @@ def test_drift_reaches_what_both_contexts_hear_but_no_target(tmp_path: Path) -> 
         assert (plain[:, 3:] != drifted[:, 3:]).all()
     assert torch.equal(heard["long"][1], heard["short"][1])
     last = heard["short"][1][0, 2:]
-    torch.testing.assert_close(
-        model.drawn(heard["asked"][1], last), model.normalise(frames)[0], atol=1e-4, rtol=1e-4
-    )  # fmt: skip
+    torch.testing.assert_close(model.drawn(heard["asked"][1], last), model.normalise(frames)[0], atol=1e-4, rtol=1e-4)
 
 
 def test_added_noise_scales_nothing() -> None:

@@ -65,9 +65,7 @@ def test_muon_steps_as_torchs_does(shape: tuple[int, int]) -> None:
     torch.manual_seed(0)
     ours, theirs = (nn.Parameter(torch.ones(shape)) for _ in range(2))
     muon = Muon([ours], RATE, 0.95, 0.1)
-    reference = torch.optim.Muon(
-        [theirs], RATE, momentum=0.95, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
-    )  # fmt: skip
+    reference = torch.optim.Muon([theirs], RATE, momentum=0.95, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
     for _ in range(3):
         ours.grad = torch.randn(shape)
         theirs.grad = ours.grad.clone()
