@@ -123,6 +123,7 @@ class AudioLM(nn.Module):
     latent_mean: Tensor
     latent_std: Tensor
     latent_basis: Tensor | None
+    latent_weight: Tensor | None
 
     def __init__(self, config: ContinuationModelConfig):
         super().__init__()
@@ -146,7 +147,9 @@ class AudioLM(nn.Module):
         # Statistics of the codec's latents (`training.scale`).
         self.register_buffer("latent_mean", torch.zeros(dim))
         self.register_buffer("latent_std", torch.ones(dim))
-        self.register_buffer("latent_basis", torch.eye(dim) if config.scale == "audible" else None)
+        audible = config.scale == "audible"
+        self.register_buffer("latent_basis", torch.eye(dim) if audible else None)
+        self.register_buffer("latent_weight", torch.ones(dim) if audible else None)
 
     @property
     def discrete(self) -> bool:
@@ -159,7 +162,7 @@ class AudioLM(nn.Module):
         return 0 if self.text is None else self.text.delay
 
     def normalise(self, latents: Tensor) -> Tensor:
-        """Codec latents [..., D] to zero mean, and to the scale of `training.scale`."""
+        """Codec latents [..., D] to zero mean and unit deviation, in the channels of `training.scale`."""
         centred = latents - self.latent_mean
         return (centred if self.latent_basis is None else centred @ self.latent_basis.T) / self.latent_std
 
@@ -178,7 +181,14 @@ class AudioLM(nn.Module):
 
     def drawn(self, sample: Tensor, last: Tensor) -> Tensor:
         """Frames [B, D] or [B, K] that a sample of the head stands for, after the frames `last` of the same shape."""
+        if self.latent_weight is not None:
+            sample = sample / self.latent_weight
         return sample if self.linear_prediction is None else self.linear_prediction.frames(sample, last)
+
+    def asked(self, frames: Tensor, last: Tensor) -> Tensor:
+        """What the head shall draw [B, T, D] for normalised latents [B, T, D] after `last`; the inverse of `drawn`."""
+        target = frames if self.linear_prediction is None else self.linear_prediction.innovation(frames, last)
+        return target if self.latent_weight is None else target * self.latent_weight
 
     # ------------------------------------------------------------------------------- training
 
@@ -224,8 +234,7 @@ class AudioLM(nn.Module):
                 past = torch.cat([past[:, : 1 + self.delay], past[:, 1 + self.delay :] + error], dim=1)
             noisy = with_noise(past, weights.context_noise, generator)
             recent = with_added_noise(past, weights.short_noise, generator)
-        if self.linear_prediction is not None:
-            target = self.linear_prediction.innovation(clean, recent[:, self.delay :].detach())
+            target = self.asked(clean, recent[:, self.delay :].detach())
         x = self.embed(noisy)
         if text is not None:
             x = x + self._embedded_text(text, known)

@@ -60,8 +60,8 @@ class ContinuationModelConfig(StrictModel):
     backbone: BackboneConfig
     short_context: ShortContextConfig | None = None
     head: AnyHeadConfig
-    # How latents are scaled: every channel to unit deviation, or turned and scaled so that equal distances are heard
-    # equally (`calm_core.training.scale`), for codecs that know how.
+    # The channels of latents: the codec's own, or those of what is heard, the loud ones counting more for the head
+    # (`calm_core.training.scale`), for codecs that know how.
     scale: Literal["channels", "audible"] = "channels"
     text: TextStreamConfig | None = None
     clap: ClapPrefixConfig | None = None

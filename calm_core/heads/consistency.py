@@ -6,6 +6,7 @@ f(x, 0) = x. Times as in `trigflow`.
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from calm_core.heads.trigflow import NOISE, TrigFlowHead
 from calm_core.heads.weighting import AdaptiveWeight
+from calm_core.nn.adaln_mlp import AdaLNMLP
 from calm_core.types import Losses
 
 
@@ -32,10 +34,18 @@ class ConsistencyHead(TrigFlowHead):
         super().__init__(latent_dim, cond_dim, channels, depth)
         self.weight = AdaptiveWeight()
         self.share = 1.0
+        self._teacher: list[AdaLNMLP] = []  # in a list, since its weights are none of this head's
 
     def drop_training_parts(self) -> None:
         """Forget the loss weighting."""
         del self.weight
+
+    def learn_from_itself(self) -> None:
+        """Keep the network as it is, TrigFlow's, as the teacher of all that follows (consistency distillation).
+
+        Paths then have the velocities that it foresees instead of those of single draws, which vary far more.
+        """
+        self._teacher = [copy.deepcopy(self.net).requires_grad_(False).eval()]
 
     def at_step(self, step: int, steps: int) -> None:
         """Bring in the consistency term linearly; at first the loss is TrigFlow's velocity matching."""
@@ -84,6 +94,9 @@ class ConsistencyHead(TrigFlowHead):
         t, x_t, velocity = self._noised(target, generator)
         # Autocast would truncate the tangents, silently.
         with torch.autocast(target.device.type, enabled=False):
+            if self._teacher:
+                with torch.no_grad():
+                    velocity = self._teacher[0].to(z.device)(z, (t,), x_t)
             tangent = self.tangent(z, x_t, t, velocity, self.share)
         length = tangent.square().mean(-1, keepdim=True).sqrt()
         tangent = tangent / (length + self.tangent_floor)

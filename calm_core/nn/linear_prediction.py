@@ -57,13 +57,12 @@ class LinearPrediction(nn.Module):
             errors.append(errors[-1] @ self.matrix.T + each)
         return torch.stack(errors, dim=1)
 
-    def fit(self, rows: Iterable[Tensor], noise: float, alike: bool = False) -> None:
+    def fit(self, rows: Iterable[Tensor], noise: float) -> None:
         """Fit to normalised latents.
 
         Args:
             rows: each [T, D], T at least 2.
             noise: mean variance of the noise on top of what the map will hear.
-            alike: one deviation for all channels, which keeps them as far apart as they are.
         """
         dim = self.matrix.shape[0]
         past, coming, both = (torch.zeros(dim, dim, dtype=torch.float64) for _ in range(3))
@@ -78,6 +77,4 @@ class LinearPrediction(nn.Module):
         matrix = torch.linalg.solve(heard, both.T / count).T
         left = (coming / count - matrix @ both.T / count).diagonal()
         self.matrix.copy_(matrix)
-        if alike:
-            left = left.mean().expand_as(left)
         self.deviation.copy_(left.clamp(min=_RIDGE).sqrt())

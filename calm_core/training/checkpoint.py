@@ -125,13 +125,16 @@ def load(
     return step, extra
 
 
-def load_fitting(module: nn.Module, path: Path, without: tuple[str, ...] = ()) -> None:
+def load_fitting(module: nn.Module, path: Path, without: tuple[str, ...] = ()) -> set[str]:
     """Take from a safetensors file every tensor that has a place of the same shape; the rest of `module` stays.
 
     Args:
         module: What is filled.
         path: The file.
         without: Beginnings of names that are left out.
+
+    Returns:
+        The names of what was taken.
 
     Raises:
         InputError: The file is missing or damaged, or nothing in it fits.
@@ -142,3 +145,4 @@ def load_fitting(module: nn.Module, path: Path, without: tuple[str, ...] = ()) -
     if not theirs:
         raise InputError(f"Nothing in {path} fits this recipe's model; start_from needs weights of the same kind.")
     module.load_state_dict(mine | {k: v.to(mine[k].dtype) for k, v in theirs.items()})
+    return set(theirs)

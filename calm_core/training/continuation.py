@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from calm_core.audio_lm import AudioLM, Weights
+from calm_core.errors import InputError
+from calm_core.heads import ConsistencyHead
 from calm_core.training import checkpoint
 from calm_core.training.data import Corpus
 from calm_core.training.latent_shards import latents_exist
@@ -53,6 +55,24 @@ def parameter_groups(model: AudioLM, recipe: ContinuationRecipe) -> list[dict[st
     return [group for group in groups if group["params"]]
 
 
+def keep_all_but_the_head(model: AudioLM, taken: set[str], recipe: ContinuationRecipe) -> None:
+    """Freeze a model whose head is a teacher's, and let the head learn from what it is now.
+
+    Raises:
+        InputError: Of the tensors of the model not all were `taken` from the teacher.
+    """
+    assert isinstance(model.head, ConsistencyHead)
+    own = ("codec.", "head.weight.", "latent_")
+    lacks = [name for name in model.state_dict() if name not in taken and not name.startswith(own)]
+    if lacks:
+        raise InputError(
+            f"{recipe.start_from} lacks {lacks[0]} of this recipe's model; distil_head needs the same sizes."
+        )
+    model.requires_grad_(False)
+    model.head.requires_grad_(True)
+    model.head.learn_from_itself()
+
+
 class ContinuationTrainer(LossTrainer):
     """See `trainer.Trainer`."""
 
@@ -63,8 +83,9 @@ class ContinuationTrainer(LossTrainer):
         model = AudioLM(recipe.model)
         if recipe.text_lm is not None:
             print(start_audio_lm(model, recipe.text_lm).notice, file=sys.stderr, flush=True)
-        if recipe.start_from is not None:
-            checkpoint.load_fitting(model, recipe.start_from)
+        taken = set() if recipe.start_from is None else checkpoint.load_fitting(model, recipe.start_from)
+        if recipe.distil_head:
+            keep_all_but_the_head(model, taken, recipe)
         load_codec(model.codec, recipe.codec)
         tokenizer = None
         if accelerator.is_main_process:
@@ -84,6 +105,7 @@ class ContinuationTrainer(LossTrainer):
                 recipe.latents / f"{split}.safetensors", recipe.model.text, tokenizer, model.codec.frame_rate,
                 recipe.seconds, recipe.text_dropout, recipe.on_corrupt,
                 None if recipe.model.clap is None else embeddings_path(recipe, split), recipe.clap_dropout,
+                recipe.without_end,
             )
             for split in ("train", "valid")
         )  # fmt: skip

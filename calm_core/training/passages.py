@@ -77,6 +77,7 @@ class Passages:
         on_corrupt: What a damaged shard of latents leads to.
         clap: File with the CLAP embeddings of the rows; None for a model without CLAP.
         clap_dropout: Share of the pieces whose embedding is dropped.
+        without_end: Seconds at the end of each passage that no piece holds; at most half of a passage.
 
     Raises:
         InputError: A passage lacks its words or its embeddings.
@@ -93,10 +94,12 @@ class Passages:
         on_corrupt: OnCorrupt = "stop",
         clap: Path | None = None,
         clap_dropout: float = 0.0,
+        without_end: float = 0.0,
     ):
         self.frames, self.rows = open_latents(path, on_corrupt)
         self.count = round(seconds * frame_rate)
-        self.lengths = torch.tensor([min(self.count, self.frames[row["id"]].shape[0]) for row in self.rows])
+        self.without_end = round(without_end * frame_rate)
+        self.lengths = torch.tensor([min(self.count, len(self._usable(row["id"]))) for row in self.rows])
         self.delay = 0 if text is None else text.delay
         self.text_dropout, self.clap_dropout, self.frame_rate = text_dropout, clap_dropout, frame_rate
         self.embeddings = {} if clap is None else read_embeddings(clap, [row["id"] for row in self.rows])
@@ -117,11 +120,17 @@ class Passages:
         """The latents [T, D] of every row, whole."""
         return [self.frames[row["id"]] for row in self.rows]
 
+    def _usable(self, name: str) -> Tensor:
+        """Frames of a passage without its end."""
+        frames = self.frames[name]
+        return frames[: max(len(frames) - self.without_end, -(-len(frames) // 2))]
+
     def collate(self, indices: list[int], generator: torch.Generator) -> PassageBatch:
         """A random piece of each of these rows."""
         frames, texts, known, claps, kept = [], [], [], [], []
         for index in indices:
-            whole = self.frames[self.rows[index]["id"]]
+            name = self.rows[index]["id"]
+            whole = self._usable(name)
             first, place, hide, hidden = torch.rand(4, generator=generator).tolist()
             start = 0 if first < _FROM_THE_START else int(place * (max(0, whole.shape[0] - self.count) + 1))
             frames.append(whole[start : start + self.count])
@@ -131,7 +140,7 @@ class Passages:
             known.append(low + int(hidden * (high - low)) if hide < self.text_dropout else 0)
             if self.embeddings:
                 begin, end = start / self.frame_rate, (start + frames[-1].shape[0]) / self.frame_rate
-                claps.append(embedding_of(self.embeddings[self.rows[index]["id"]], begin, end))
+                claps.append(embedding_of(self.embeddings[name], begin, end))
                 kept.append(float(torch.rand(1, generator=generator)) >= self.clap_dropout)
         stacked = pad_sequence(frames, batch_first=True)
         return PassageBatch(

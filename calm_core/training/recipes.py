@@ -170,6 +170,9 @@ class ContinuationRecipe(Strict):
     model: ContinuationModelConfig
     schedule: Schedule
     seconds: float = Field(20.0, gt=1, description="length of the pieces of passages")
+    without_end: float = Field(
+        0.0, ge=0, description="seconds at the end of passages that are not heard, where music fades"
+    )
     head_batch_multiplier: int = Field(8, ge=1)
     context_noise: float = Field(0.0, ge=0, le=1, description="1 in the paper's music, 0 in its speech")
     short_noise: float = Field(
@@ -196,6 +199,17 @@ class ContinuationRecipe(Strict):
     )
     on_corrupt: Literal["stop", "skip"] = Field("stop", description="as for `kind: tts`")
     start_from: Path | None = Field(None, description="model.safetensors whose fitting tensors are the start")
+    distil_head: bool = Field(
+        False,
+        description="whether a consistency head learns from the TrigFlow head of start_from, and all else stays as it "
+        "is there",
+    )
+
+    @model_validator(mode="after")
+    def _has_a_head_to_learn_from(self) -> Self:
+        if self.distil_head and (self.model.head.kind != "consistency" or self.start_from is None):
+            raise ValueError("distil_head needs a consistency head, and start_from with a TrigFlow head")
+        return self
 
 
 def embeddings_path(recipe: ContinuationRecipe, split: str) -> Path:

@@ -1,14 +1,13 @@
-"""The scale on which a model of frames sees latents, measured on the training set.
+"""The channels in which a model of frames sees latents, and what each counts, measured on the training set.
 
-With `scale: channels` every channel has zero mean and unit deviation, as in the paper. The channels of a VAE are about
-equally wide already, whether they move every tone or hardly one, and a head then spends itself on what nobody hears,
-while small errors in the few channels that carry loudness and pitch are loud.
+With `scale: channels` every channel of the codec has zero mean and unit deviation, as in the paper. The channels of a
+VAE are about equally wide already, whether they move every tone or hardly one, and a head then spends itself on what
+nobody hears, while small errors in the few channels that carry loudness and pitch are loud.
 
 With `scale: audible` the channels are the right singular vectors of the codec's map W of latents to log amplitudes
-(`Codec.audible`), each as wide as what it changes there, and all together of unit variance: the distance between two
-frames is that between what is heard of them. Of the bundled codec of music 17 of 64 channels then hold nine tenths of
-the variance, and what a linear map of the last frame leaves open is seventeen times its median in one frame of a
-hundred, where notes begin; with channels of unit deviation it is four times (90 pieces).
+(`Codec.audible`), of zero mean and unit deviation, and what the head draws is wider where more is heard: by the root of
+the deviation of the log amplitudes that a channel moves. By that deviation itself two channels of the bundled codec of
+music, its loudness and its brightness, would have five eighths of the variance, and the melody next to none.
 
 Shapes: D latent width, T frames, O amplitudes.
 """
@@ -35,24 +34,27 @@ def measure(model: AudioLM, rows: Collection[Tensor], noise: float = 0.0) -> Non
     """
     model.latent_mean, model.latent_std = exact_statistics(rows)
     if model.latent_basis is not None:
-        model.latent_basis, model.latent_std = audible_scale(model.codec.audible(), rows, model.latent_mean)
+        gain, model.latent_basis = audible_channels(model.codec.audible())
+        model.latent_std = deviations(rows, model.latent_mean, model.latent_basis)
+        width = gain * model.latent_std
+        model.latent_weight = (width / width.mean()).sqrt()
     if model.linear_prediction is not None:
-        scaled = (model.normalise(row.float()) for row in rows)
-        model.linear_prediction.fit(scaled, noise, alike=model.latent_basis is not None)
+        model.linear_prediction.fit((model.normalise(row.float()) for row in rows), noise)
 
 
-def audible_scale(heard: Tensor, rows: Collection[Tensor], mean: Tensor) -> tuple[Tensor, Tensor]:
-    """The basis [D, D] of `scale: audible`, one channel a row, and what each is divided by, [D].
+def audible_channels(heard: Tensor) -> tuple[Tensor, Tensor]:
+    """Gains [D], falling, and the orthonormal basis [D, D] of `scale: audible`, one channel a row.
 
     Args:
         heard: W [O, D], O at least D, of full rank.
-        rows: latents, each [T, D].
-        mean: of all frames, [D].
     """
     _, gain, basis = torch.linalg.svd(heard.double().cpu(), full_matrices=False)
-    variance, count = torch.zeros_like(gain), 0
+    return gain.float(), basis.float()
+
+
+def deviations(rows: Collection[Tensor], mean: Tensor, basis: Tensor) -> Tensor:
+    """Of the channels `basis` [D, D] of latents [T, D] each, about their mean [D] of all frames; [D]."""
+    total = torch.zeros(len(mean), dtype=torch.float64)
     for row in rows:
-        variance += ((row.double() - mean.double()) @ basis.T).square().sum(0)
-        count += len(row)
-    common = (gain.square() * variance / count).mean().sqrt()
-    return basis.float(), (common / gain).float()
+        total += ((row.double() - mean.double()) @ basis.double().T).square().sum(0)
+    return (total / sum(map(len, rows))).sqrt().float()

@@ -33,12 +33,13 @@ class Key:
 
 
 def read_key(text: str, mode: str | None = None) -> Key:
-    """A key as captions write it: `Bb` or `F#` with the mode apart, or `C# minor`, `Am`.
+    """A key as captions write it: `Bb`, `B flat` or `F#` with the mode apart, or `C# minor`, `E flat major`, `Am`.
 
     Raises:
         InputError: It is none.
     """
     sign = text.strip().replace("\N{MUSIC SHARP SIGN}", "#").replace("\N{MUSIC FLAT SIGN}", "b")
+    sign = re.sub(r"^([A-Ga-g])[ -]sharp\b", r"\1#", re.sub(r"^([A-Ga-g])[ -]flat\b", r"\1b", sign))
     found = re.fullmatch(r"([A-Ga-g])([#b]?)\s*(m|min|minor|maj|major)?", sign)
     scale = mode.strip().lower() if mode else ((found[3] or "major") if found else "")
     scale = {"m": "minor", "min": "minor", "maj": "major"}.get(scale, scale)

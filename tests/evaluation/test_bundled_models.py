@@ -1,4 +1,4 @@
-"""The bundled models, each heard: what they say is what was asked for, or what they thought of."""
+"""The bundled models, each heard: they say what was asked for or what they thought of, and play what goes with it."""
 
 from pathlib import Path
 
@@ -13,6 +13,13 @@ ROOT = Path(__file__).parents[2]
 CHECKPOINTS = ROOT / "assets" / "checkpoints"
 SPEAKING = ("calm-tts-en", "calm-tts-en-teacher", "calm-tts-en-consistency")
 TELLING = ("calm-continuation-en", "rq-continuation-en")
+PLAYING = {"calm-music": 4, "calm-music-trigflow": 25}
+DESCRIBED = (
+    "Fast, energetic rock with distorted guitars and drums.",
+    "Dreamy ambient music with harp and strings, without drums.",
+    "Upbeat funk with electric piano, brass section and slap bass, with drums.",
+    "A slow, calm classical piece for piano and violin, without drums.",
+)
 
 pytestmark = [pytest.mark.bundled, pytest.mark.long]
 
@@ -43,6 +50,35 @@ def test_it_tells_on_what_it_thinks_of(model: str) -> None:
     assert -6.0 < 10 * torch.log10(new.square().mean() / heard_before) < 6.0
     wrong, words = word_errors(told.meta["text"], transcribe(make_clip(model, new.numpy(), told.sample_rate)))
     assert 15 <= words <= 45 and wrong / words < 0.6
+
+
+@pytest.mark.parametrize("model", PLAYING)
+def test_it_plays_on_in_the_manner_of_the_piece(model: str) -> None:
+    """Mostly as loud as the piece, and of all pieces the nearest to it in the space of CLAP, more often than not."""
+    clap = calm_core.load("calm-clap-music", task="clap")
+    player = calm_core.load(model, task="music_continuation")
+    pieces, made, louder = [], [], []
+    for path in sorted((ROOT / "assets" / "music").glob("*.ogg")):
+        piece = calm_core.read_audio(path)
+        played = player.generate(piece, seconds=10.0, seed=1, steps=PLAYING[model])
+        new = played.samples[-10 * played.sample_rate :]
+        assert new.isfinite().all()
+        louder.append(float(10 * torch.log10(new.square().mean() / piece.samples.square().mean())))
+        pieces.append(clap.embed_audio(piece))
+        made.append(clap.embed_audio(calm_core.Audio(new, played.sample_rate)))
+    assert -6.0 < sorted(louder)[len(louder) // 2] < 6.0 and max(louder) < 12.0, louder
+    alike = torch.cat(made) @ torch.cat(pieces).T
+    assert len(pieces) >= 8 and (alike.argmax(1) == torch.arange(len(pieces))).sum() > len(pieces) / 2
+
+
+@pytest.mark.parametrize("model", PLAYING)
+def test_it_plays_what_is_described(model: str) -> None:
+    clap = calm_core.load("calm-clap-music", task="clap")
+    player = calm_core.load(model, task="clap_to_music")
+    played = [player.generate(text, seconds=10.0, seed=1, steps=PLAYING[model]) for text in DESCRIBED]
+    alike = torch.cat([clap.embed_audio(sound) for sound in played]) @ clap.embed_text(list(DESCRIBED)).T
+    others = (alike.sum(1) - alike.diagonal()) / (len(DESCRIBED) - 1)
+    assert (alike.diagonal() > others).all()
 
 
 def test_the_weights_keep_their_budget() -> None:

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from calm_core.training.music.composer import compose
+from calm_core.training.music.theory import NOTE_NAMES
 from evaluation.clips import Clip, make_clip, read_clip
 from evaluation.errors import InputError
 from evaluation.metrics import find_metric
@@ -119,6 +120,8 @@ def test_scores_of_mirex(found: str, true: str, score: float) -> None:
 def test_keys_as_captions_write_them() -> None:
     assert read_key("F#", "minor") == read_key("Gbm") == read_key("f# minor") == Key(6, "minor")
     assert read_key("Cb", "major") == Key(11, "major")
+    assert [read_key(name, "minor").tonic for name in NOTE_NAMES] == list(range(12)), "as the composer names them"
+    assert read_key("E flat major") == Key(3, "major")
     assert str(read_key("E♭")) == "Eb major"
     for text in ("H", "", "C dorian"):
         with pytest.raises(InputError, match="There is no key"):

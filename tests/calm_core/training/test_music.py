@@ -101,6 +101,26 @@ def test_the_other_heads_train_on_the_same(
     assert train_recipe(CONFIGS / "tiny" / f"{name}.yaml", few, resume=False)
 
 
+def test_a_head_is_distilled_and_all_else_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    corpus("music")
+    path = CONFIGS / "tiny" / "music.yaml"
+    few = ["schedule.steps=2", "schedule.batch=2", "schedule.bf16=false"]
+    assert train_recipe(path, ["folder=teacher", "model.head.kind=trigflow", *few], resume=False)
+    start = "start_from=teacher/model.safetensors"
+    for step, resume in ((3, False), (4, True)):
+        distil = ["folder=pupil", start, "distil_head=true", *few[1:], f"schedule.steps={step}"]
+        assert train_recipe(path, distil, resume=resume)
+    teacher, pupil = (load_file(Path(name, "model.safetensors")) for name in ("teacher", "pupil"))
+    assert teacher.keys() == {name for name in pupil if not name.startswith("head.weight.")}
+    changed = {name for name, tensor in teacher.items() if not torch.equal(tensor, pupil[name])}
+    assert changed and all(name.startswith("head.net.") for name in changed)
+    with pytest.raises(InputError, match="distil_head needs a consistency head, and start_from"):
+        read(path, "distil_head=true")
+    with pytest.raises(InputError, match=r"teacher/model.safetensors lacks head.net.* distil_head needs the same"):
+        train_recipe(path, ["folder=other", start, "distil_head=true", "model.head.channels=16", *few], resume=False)
+
+
 def test_pieces_carry_the_embedding_of_what_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     recipe = corpus("music")
@@ -121,6 +141,18 @@ def test_pieces_carry_the_embedding_of_what_they_are(tmp_path: Path, monkeypatch
     save_file({"train0": torch.ones(1, WIDTH)}, train)
     with pytest.raises(InputError, match=r"lack 5 of 6 rows, the first is train1"):
         Passages(recipe.latents / "train.safetensors", None, None, 25.0, 5.0, 0.0, "stop", train)
+
+
+def test_the_end_of_a_piece_is_not_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    latents = corpus("music").latents / "train.safetensors"
+    for without, share in ((1.0, None), (1e3, 0.5)):  # more than there is leaves half
+        passages = Passages(latents, None, None, 25.0, 1e3, 0.0, without_end=without)
+        batch = passages.collate([0, 1], torch.Generator().manual_seed(0))
+        for row, count in enumerate(batch.lengths.tolist()):
+            whole = passages.latents()[row].float()
+            assert count == passages.lengths[row] == (len(whole) - 25 if share is None else -(-len(whole) // 2))
+            assert torch.equal(batch.frames[row, :count], whole[:count])
 
 
 @pytest.mark.parametrize(
