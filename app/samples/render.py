@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from app.samples.prompts import Passage, make_passages
-from app.samples.rendered import PROMPT, Clip, Column, MadeWith, Rows, is_kept, made_with, sha256
+from app.samples.rendered import PROMPT, Clip, Column, MadeWith, Rows, is_complete, is_kept, made_with, sha256
 from app.samples.reports import figures_of
 from app.samples.schema import Prompts, System, Table
 from app.samples.sound_file import ENDING, write_clip
@@ -39,7 +39,7 @@ def render_table(folder: Path, table: Table, checkpoints: Path, before: Rows | N
         before: What was made last time.
 
     Returns:
-        What there is now; None when none of the table's models is there.
+        What there is now; None when of the table's models fewer are there than it needs.
 
     Raises:
         UserError: flite or fluidsynth is missing, a report lacks what is asked of it.
@@ -49,7 +49,7 @@ def render_table(folder: Path, table: Table, checkpoints: Path, before: Rows | N
     for system in table.systems:
         if wanted[system.name] is None:
             log.info("%s: %s is left out, for there is no model %s yet", table.name, system.name, system.model)
-    if not any(one and one.model for one in wanted.values()):
+    if not is_complete(table, wanted.values()):
         return None
     passages = _Passages(table.prompts)
     if before is None or before.prompts != table.prompts or not all(c.is_there(folder) for c in before.heard.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -143,10 +144,20 @@ def stale(folder: Path, description: Description, checkpoints: Path) -> list[str
     return found
 
 
+def is_complete(table: Table, wanted: Iterable[MadeWith | None]) -> bool:
+    """Whether as many of the table's models are there as it needs.
+
+    Args:
+        table: As described.
+        wanted: What each of its systems would be made with; None where its model is not there.
+    """
+    return sum(one is not None and one.model is not None for one in wanted) >= table.least
+
+
 def _stale_table(folder: Path, table: Table, rendered: Rendered, checkpoints: Path) -> list[str]:
     wanted = {system.name: made_with(system, checkpoints) for system in table.systems}
     rows = rendered.tables.get(table.name)
-    if not any(one and one.model for one in wanted.values()):
+    if not is_complete(table, wanted.values()):
         return ["has sound of models that are not there"] if rows else []
     if rows is None:
         return ["was never rendered"]

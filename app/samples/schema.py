@@ -103,7 +103,10 @@ class System(Strict):
 
 
 class Table(Strict):
-    """Rows are prompts, columns systems; `points` say what to listen for."""
+    """Rows are prompts, columns systems; `points` say what to listen for.
+
+    The table is made when of its systems with a model at least `least` can be heard.
+    """
 
     name: Name
     title: Line
@@ -112,6 +115,7 @@ class Table(Strict):
     report: Report | None = None
     figures: list[Figure] = Field(default=[], max_length=6)
     systems: list[System] = Field(min_length=2, max_length=8)
+    least: int = Field(1, ge=1, le=8)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

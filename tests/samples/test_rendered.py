@@ -84,6 +84,18 @@ def passages(monkeypatch: pytest.MonkeyPatch) -> list[Prompts]:
     return asked
 
 
+def test_a_table_waits_for_as_many_models_as_it_needs(tmp_path: Path, passages: list[Prompts]) -> None:
+    models = tmp_path / "models"
+    make_continuation(models / "tiny")
+    systems = [system("low", temperature=0.3), system("late", model="later"), {"name": "real", "title": "Real"}]
+    folder = write(tmp_path / "samples", described(systems=systems, least=2))
+    assert render(folder, models).tables == {} and not passages
+    assert stale(folder, read_description(folder), models) == []
+    make_continuation(models / "later")
+    assert stale(folder, read_description(folder), models) == ["small: was never rendered"]
+    assert set(render(folder, models).tables["small"].columns) == {"low", "late", "real"}
+
+
 def test_the_script_makes_what_is_described_and_keeps_what_still_is(tmp_path: Path, passages: list[Prompts]) -> None:
     models = tmp_path / "models"
     make_continuation(models / "tiny")
