@@ -37,8 +37,9 @@ class ConsistencyHead(TrigFlowHead):
         self._teacher: list[AdaLNMLP] = []  # in a list, since its weights are none of this head's
 
     def drop_training_parts(self) -> None:
-        """Forget the loss weighting."""
+        """Forget the loss weighting and the teacher."""
         del self.weight
+        self._teacher = []
 
     def learn_from_itself(self) -> None:
         """Keep the network as it is, TrigFlow's, as the teacher of all that follows (consistency distillation).

@@ -62,7 +62,7 @@ def keep_all_but_the_head(model: AudioLM, taken: set[str], recipe: ContinuationR
         InputError: Of the tensors of the model not all were `taken` from the teacher.
     """
     assert isinstance(model.head, ConsistencyHead)
-    own = ("codec.", "head.weight.", "latent_")
+    own = ("codec.", "head.weight.")
     lacks = [name for name in model.state_dict() if name not in taken and not name.startswith(own)]
     if lacks:
         raise InputError(
@@ -109,7 +109,7 @@ class ContinuationTrainer(LossTrainer):
             )
             for split in ("train", "valid")
         )  # fmt: skip
-        if not model.discrete:
+        if not model.discrete and not recipe.distil_head:
             # the variance of the noise of the short context is drawn from 0 to short_noise
             measure(model, self.training.latents(), recipe.short_noise / 2)
         weights = Weights(

@@ -6,8 +6,8 @@ nobody hears, while small errors in the few channels that carry loudness and pit
 
 With `scale: audible` the channels are the right singular vectors of the codec's map W of latents to log amplitudes
 (`Codec.audible`), of zero mean and unit deviation, and what the head draws is wider where more is heard: by the root of
-the deviation of the log amplitudes that a channel moves. By that deviation itself two channels of the bundled codec of
-music, its loudness and its brightness, would have five eighths of the variance, and the melody next to none.
+the deviation of the log amplitudes that a channel moves. By that deviation itself two channels of 64 of the bundled
+codec of music would have five eighths of the variance (120 held-out pieces).
 
 Shapes: D latent width, T frames, O amplitudes.
 """
@@ -32,10 +32,12 @@ def measure(model: AudioLM, rows: Collection[Tensor], noise: float = 0.0) -> Non
         rows: codec latents of the training set, each [T, D].
         noise: mean variance of the noise on top of what linear prediction will hear.
     """
-    model.latent_mean, model.latent_std = exact_statistics(rows)
-    if model.latent_basis is not None:
-        gain, model.latent_basis = audible_channels(model.codec.audible())
-        model.latent_std = deviations(rows, model.latent_mean, model.latent_basis)
+    if model.latent_basis is None:
+        model.latent_mean, model.latent_std = exact_statistics(rows)
+    else:
+        gain, basis = audible_channels(model.codec.audible())
+        mean, model.latent_std = exact_statistics([row.float() @ basis.T for row in rows])
+        model.latent_basis, model.latent_mean = basis, mean @ basis
         width = gain * model.latent_std
         model.latent_weight = (width / width.mean()).sqrt()
     if model.linear_prediction is not None:
@@ -50,11 +52,3 @@ def audible_channels(heard: Tensor) -> tuple[Tensor, Tensor]:
     """
     _, gain, basis = torch.linalg.svd(heard.double().cpu(), full_matrices=False)
     return gain.float(), basis.float()
-
-
-def deviations(rows: Collection[Tensor], mean: Tensor, basis: Tensor) -> Tensor:
-    """Of the channels `basis` [D, D] of latents [T, D] each, about their mean [D] of all frames; [D]."""
-    total = torch.zeros(len(mean), dtype=torch.float64)
-    for row in rows:
-        total += ((row.double() - mean.double()) @ basis.double().T).square().sum(0)
-    return (total / sum(map(len, rows))).sqrt().float()

@@ -7,27 +7,18 @@ from calm_core.codecs import SinusoidalCodec
 from calm_core.config import SinusoidalConfig
 from calm_core.errors import InputError
 from calm_core.nn.linear_prediction import LinearPrediction
-from calm_core.training.scale import audible_channels, deviations, measure
+from calm_core.training.scale import audible_channels, measure
 from tests.calm_core import tiny
 
 DIM = 8
 
 
-def rows(count: int = 6) -> list[torch.Tensor]:
-    draws = torch.Generator().manual_seed(0)
-    wide = torch.linspace(0.5, 2.0, DIM)
-    return [wide * torch.randn(50, DIM, generator=draws).cumsum(0) / 5 + 3 for _ in range(count)]
-
-
 def test_channels_fall_in_what_is_heard_of_them() -> None:
     heard = torch.randn(30, DIM, generator=torch.Generator().manual_seed(1)) * torch.logspace(-1, 1, DIM)
-    every = torch.cat(rows())
     gain, basis = audible_channels(heard)
     torch.testing.assert_close(basis @ basis.T, torch.eye(DIM), atol=1e-5, rtol=0)
     torch.testing.assert_close((heard @ basis.T).norm(dim=0), gain)
     assert (gain[1:] < gain[:-1]).all()
-    wide = deviations(rows(), every.mean(0), basis)
-    torch.testing.assert_close(wide, (every @ basis.T).std(0, unbiased=False), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("predicts", [False, True])
@@ -45,7 +36,7 @@ def test_a_model_with_the_audible_scale_goes_there_and_back(predicts: bool) -> N
     measure(model, made, 0.1)
     torch.testing.assert_close(model.decoded(model.normalise(made[0])), made[0], atol=1e-4, rtol=1e-4)
     frames = model.normalise(torch.cat(made))
-    torch.testing.assert_close(frames.std(0), torch.ones(width), atol=5e-3, rtol=0)
+    torch.testing.assert_close(frames.std(0), torch.ones(width), atol=1e-3, rtol=0)
     asked = model.asked(frames[1:], frames[:-1])
     torch.testing.assert_close(model.drawn(asked, frames[:-1]), frames[1:], atol=1e-4, rtol=1e-4)
     assert model.latent_weight is not None
