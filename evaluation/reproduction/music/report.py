@@ -26,11 +26,12 @@ SECTIONS: dict[str, Callable[[Desk], Section]] = {
 }
 INTRODUCTION = """# Music, redone
 
-Made by `python -m evaluation reproduce music`. The models are a hundred times smaller than the paper's and were trained
-on nine to twenty-two hours of music that a program composed, so no figure can equal the paper's; what can be compared
-is which system is better. FAD is the Fréchet distance of embeddings of our own CLAP unless another embedder is named,
-the paper's that of VGGish, on other music: its values are on another scale. Systems that go on from the same prompts are
-drawn together, prompt by prompt, with all their seeds: the 95 % bootstrap interval of a difference is positive where it
-supports the claim. An order is *reproduced* where it lies above zero, *the other way round* where it lies below, else
-*undecided*. Seeds are those of generation; each model was trained once, for as long as its card says. Measurements are
-kept in `evaluation/reports/music`, so that the report holds systems that were measured at different times."""
+Made by `python -m evaluation reproduce music`. The models are a hundred times smaller than the paper's and were
+trained on nine to twenty-two hours of music that a program composed, so no figure can equal the paper's; what can be
+compared is which system is better. FAD is the Fréchet distance of embeddings of our own CLAP unless another embedder
+is named, the paper's that of VGGish, on other music: its values are on another scale. Systems that go on from the
+same prompts are drawn together, prompt by prompt, with all their seeds: the 95 % bootstrap interval of a difference
+is positive where it supports the claim. An order is *reproduced* where it lies above zero, *the other way round*
+where it lies below, else *undecided*. Seeds are those of generation; each model was trained once, for as long as its
+card says. Measurements are kept in `evaluation/reports/music`, so that the report holds systems that were measured at
+different times."""
