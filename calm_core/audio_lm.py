@@ -15,6 +15,7 @@ width, Z condition width.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,8 @@ class Weights:
             does over frames that a model makes itself (`LinearPrediction.drift`); 0 in the paper.
         text: weight of the cross-entropy of the text.
         pad: weight of PAD among the tokens.
+        head_share: share of the frames, drawn anew each time, whose codes are asked for in training. An RQ-Transformer
+            has as many positions a frame as levels, and most of a step's time, where the backbone has one.
     """
 
     head_multiplier: int = 8
@@ -58,6 +61,7 @@ class Weights:
     drift: float = 0.0
     text: float = 1.0
     pad: float = 0.5
+    head_share: float = 1.0
 
 
 def with_noise(frames: Tensor, most: float, generator: torch.Generator | None) -> Tensor:
@@ -247,6 +251,9 @@ class AudioLM(nn.Module):
             z = z_long if z_short is None else z_long + z_short.float()
         valid = torch.arange(count, device=frames.device) < lengths[:, None].to(frames.device)
         chosen_z, chosen = z[:, self.delay :][valid], target[valid]
+        if self.training and self.discrete and weights.head_share < 1:
+            some = uniform((len(chosen),), z, generator).argsort()[: math.ceil(weights.head_share * len(chosen))]
+            chosen_z, chosen = chosen_z[some], chosen[some]
         repeat = 1 if self.discrete else weights.head_multiplier
         losses = self.head.loss(chosen_z.repeat(repeat, 1), chosen.repeat(repeat, 1), generator)
         if text is None:

@@ -119,6 +119,7 @@ class ContinuationTrainer(LossTrainer):
             recipe.drift,
             recipe.text_loss_weight,
             recipe.pad_weight,
+            recipe.head_share,
         )
         self.build(ContinuationLoss(model, weights), self.training.lengths, parameter_groups(model, recipe))
 

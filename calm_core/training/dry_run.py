@@ -160,7 +160,8 @@ class ContinuationOutline(Outline):
         text = None
         if model.text is not None:
             text = torch.zeros(self.rows, self.frames + model.delay, dtype=torch.long)
-        weights = Weights(self.recipe.head_batch_multiplier, self.recipe.context_noise, self.recipe.short_noise)
+        told = self.recipe
+        weights = Weights(told.head_batch_multiplier, told.context_noise, told.short_noise, head_share=told.head_share)
         lengths, known = torch.full((self.rows,), self.frames), torch.zeros(self.rows, dtype=torch.long)
         clap = None if model.clap is None else torch.zeros(self.rows, model.clap.width)
         return lambda: (

@@ -148,6 +148,31 @@ def test_a_seed_repeats_and_nothing_can_be_the_prompt(kind: str, tmp_path: Path)
         assert runs[0].min() >= 0 and runs[0].max() < model.embed.codebook_size
 
 
+def test_a_head_over_codes_may_be_asked_for_a_share_of_the_frames(tmp_path: Path) -> None:
+    model = tiny.build_continuation(tmp_path, "rq_transformer").train()
+    frames, lengths = frames_of(model, 16), torch.tensor([13])
+    text = tokens_of(model, 18)
+    asked: list[int] = []
+    whole = model.head.loss
+
+    def counting(z: torch.Tensor, target: torch.Tensor, generator: torch.Generator | None) -> Losses:
+        asked.append(len(z))
+        return whole(z, target, generator)
+
+    def loss(share: float, seed: int) -> float:
+        draws = torch.Generator().manual_seed(seed)
+        given = {"generator": draws, "weights": Weights(head_share=share)}
+        return float(model.loss(frames, lengths, text, **given).parts["code"])
+
+    with pytest.MonkeyPatch.context() as patch, torch.no_grad():
+        patch.setattr(model.head, "loss", counting)
+        parts = [loss(0.3, seed) for seed in range(200)]
+        assert set(asked) == {4} and len(set(parts)) > 100  # of 13 frames, others each time
+        assert abs(sum(parts) / len(parts) - loss(1.0, 0)) < 0.02
+        model.eval()  # what is measured is measured on all
+        assert loss(0.3, 0) == loss(1.0, 1) and asked[-1] == 13
+
+
 def test_words_lie_on_the_frames_where_they_begin() -> None:
     words = [([1], 0.17), ([2, 3, 4], 0.25), ([5], 0.33), ([6], 0.9)]
     #        frame 2       frames 3-5       taken: 6      frame 11
