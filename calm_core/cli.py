@@ -309,11 +309,14 @@ def package(
     statistics: Annotated[
         Path | None, typer.Option("--statistics", help="Of a codec: statistics.safetensors beside its latents.")
     ] = None,
+    base_id: Annotated[
+        str | None, typer.Option("--base", help="Packaged model beside OUT whose weights are not repeated.")
+    ] = None,
 ) -> None:
     """Make of a finished run a model that loads by its folder, of less than 10 MB."""
     from calm_core.training.package import package_recipe
 
-    made = package_recipe(recipe, list(overrides or []), out, title, licence, codec_id, weights, statistics)
+    made = package_recipe(recipe, list(overrides or []), out, title, licence, codec_id, weights, statistics, base_id)
     print(json.dumps(made), flush=True)
 
 

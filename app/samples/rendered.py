@@ -111,9 +111,8 @@ def made_with(system: System, checkpoints: Path) -> MadeWith | None:
     if not (folder / WEIGHTS).is_file():
         return None
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    files = [folder / WEIGHTS]
-    if (codec := config.get("codec_weights_path")) and (folder / codec).is_file():
-        files.append(folder / codec)
+    others = (config.get(key) for key in ("codec_weights_path", "base_weights_path"))
+    files = [folder / WEIGHTS, *(folder / other for other in others if other and (folder / other).is_file())]
     weights = hashlib.sha256("".join(sha256(path) for path in files).encode()).hexdigest()
     values = system.model_dump(include={"model", "task", "temperature", "steps", "cfg", "seed"})
     return MadeWith(weights=weights, **values)

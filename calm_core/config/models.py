@@ -67,6 +67,8 @@ class ContinuationModelConfig(StrictModel):
     clap: ClapPrefixConfig | None = None
     sampling: ContinuationSamplingConfig = ContinuationSamplingConfig()
     codec_weights_path: str | None = None
+    # Where the weights are that the model's own file leaves out: those of the model that its head learnt from.
+    base_weights_path: str | None = None
     weights_path: str | None = None
 
     @model_validator(mode="after")

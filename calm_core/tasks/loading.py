@@ -85,7 +85,10 @@ def load_continuation(
         raise InputError(f"The task of '{found.info.id}' is {found.info.task}; choose a model whose task is {task}.")
     where = pick_device(device)
     path = fetch(config.weights_path or WEIGHTS_FILE, progress, found.base)
-    tensors = to_ours(read_tensors(path))
+    tensors = read_tensors(path)
+    if config.base_weights_path is not None:
+        tensors = read_tensors(fetch(config.base_weights_path, progress, found.base)) | tensors
+    tensors = to_ours(tensors)
     if config.codec_weights_path is not None:
         codec = fetch(config.codec_weights_path, progress, found.base)
         tensors = {n: t for n, t in tensors.items() if not n.startswith("codec.")}

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 import yaml
+from safetensors import safe_open
 
 from calm_core.config import (
     CodecModelConfig,
@@ -41,7 +42,7 @@ MAX_BYTES = 10_000_000  # a bundled file stays below this, so that a clone stays
 def package(
     recipe: CodecRecipe | ClapRecipe | LMRecipe, target: Path, title: str, licence: str, codec_id: str | None = None,
     sampling: SamplingConfig | ContinuationSamplingConfig | None = None, weights: Literal["fp16", "int8"] = "fp16",
-    statistics: Path | None = None,
+    statistics: Path | None = None, base_id: str | None = None,
 ) -> int:  # fmt: skip
     """Write `config.yaml` and `model.safetensors` into `target`, and the tokenizer of a model that has one.
 
@@ -54,6 +55,8 @@ def package(
         sampling: For a language model, its default sampling.
         weights: fp16, or int8 for the large matrices and fp16 for everything else (see `weights.to_int8`).
         statistics: For a codec, the `statistics.safetensors` beside its latents.
+        base_id: For a model that continues sound, the bundled one beside it that its head was distilled from: what both
+            have is not repeated.
 
     Returns:
         The number of parameters.
@@ -66,6 +69,8 @@ def package(
     # What only the training of codebooks counts with is stored, but is no parameter.
     parameters = sum(v.numel() for k, v in tensors.items() if not k.endswith(("quantizer.usage", "quantizer.started")))
     stored = _rounded(tensors, weights)
+    if base_id is not None:
+        stored = _without(stored, target.parent / base_id / "model.safetensors")
     size = sum(v.numel() * v.element_size() for v in stored.values())
     if size > MAX_BYTES:
         raise InputError(
@@ -88,6 +93,8 @@ def package(
         config = {"task": recipe.model.task, "card": card, **recipe.model.model_dump(mode="json", exclude=left_out)}
         config["sampling"] = (sampling or recipe.model.sampling).model_dump(mode="json")
         config["codec_weights_path"] = f"../{codec_id}/model.safetensors"
+        if base_id is not None:
+            config["base_weights_path"] = f"../{base_id}/model.safetensors"
         text = recipe.model.text
         if isinstance(text, TextStreamConfig | PrefixTextConfig):
             carried = text.model_copy(update={"tokenizer_path": _carry(Path(text.tokenizer_path), target)})
@@ -99,13 +106,14 @@ def package(
 
 def package_recipe(
     path: Path, overrides: list[str], target: Path, title: str, licence: str, codec_id: str | None = None,
-    weights: Literal["fp16", "int8"] = "fp16", statistics: Path | None = None,
+    weights: Literal["fp16", "int8"] = "fp16", statistics: Path | None = None, base_id: str | None = None,
 ) -> dict[str, object]:  # fmt: skip
     """`calm package RECIPE.yaml --out FOLDER [key=value ...]`: the model's parameters and the bytes of its weights.
 
     Raises:
         InputError: As `package`; or a codec is named for a codec, none for a language model, or one that is not there;
-            or statistics are given for a language model.
+            or statistics are given for a language model; or a base is named for what continues no sound, or one that is
+            not there.
     """
     recipe = read_recipe(path, overrides)
     if isinstance(recipe, CodecRecipe | ClapRecipe):
@@ -118,7 +126,13 @@ def package_recipe(
         raise InputError(f"There is no packaged codec {codec_id} beside {target}; package it there first.")
     if statistics is not None and not isinstance(recipe, CodecRecipe):
         raise InputError(f"Statistics belong to a codec, and {path} is not the recipe of one; leave --statistics out.")
-    parameters = package(recipe, target, title, licence, codec_id, weights=weights, statistics=statistics)
+    if base_id is not None and not isinstance(recipe, ContinuationRecipe):
+        raise InputError(f"{path} is not the recipe of a model that continues sound; leave --base out.")
+    if base_id is not None and not (target.parent / base_id / "model.safetensors").is_file():
+        raise InputError(f"There is no packaged model {base_id} beside {target}; package it there first.")
+    parameters = package(
+        recipe, target, title, licence, codec_id, weights=weights, statistics=statistics, base_id=base_id
+    )
     size = (target / "model.safetensors").stat().st_size
     return {"folder": str(target), "parameters": parameters, "bytes": size}
 
@@ -145,6 +159,18 @@ def _carry(tokenizer: Path, target: Path) -> str:
     name = f"tokenizer{tokenizer.suffix}"
     shutil.copyfile(tokenizer, target / name)
     return name
+
+
+def _without(stored: Tensors, base: Path) -> Tensors:
+    """What is not in a packaged file just so; an 8-bit weight and its scale stay together."""
+    with safe_open(base, framework="pt") as file:
+        there = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+    def own(name: str) -> bool:
+        return name not in there or stored[name].dtype != there[name].dtype or not stored[name].equal(there[name])
+
+    kept = {name.removesuffix(".scale") for name in stored if own(name)}
+    return {name: tensor for name, tensor in stored.items() if name.removesuffix(".scale") in kept}
 
 
 def _belongs(key: str, recipe: AnyRecipe) -> bool:

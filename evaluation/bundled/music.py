@@ -55,7 +55,7 @@ def openable(model: str, like: str | None = None, changes: Mapping[str, Any] | N
     from safetensors import safe_open
 
     config = yaml.safe_load((base / "config.yaml").read_text(encoding="utf-8"))
-    config |= {"weights_path": str(weights.resolve()), "codec_weights_path": None}
+    config |= {"weights_path": str(weights.resolve()), "codec_weights_path": None, "base_weights_path": None}
     with safe_open(weights, "numpy") as file:
         names = list(file.keys())
     if not any(name.startswith("short.") for name in names):

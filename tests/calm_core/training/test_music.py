@@ -116,6 +116,23 @@ def test_a_head_is_distilled_and_all_else_stays(tmp_path: Path, monkeypatch: pyt
     assert teacher.keys() == {name for name in pupil if not name.startswith("head.weight.")}
     changed = {name for name, tensor in teacher.items() if not torch.equal(tensor, pupil[name])}
     assert changed and all(name.startswith("head.net.") for name in changed)
+    Path("models/codec").mkdir(parents=True)
+    Path("models/codec/model.safetensors").write_bytes(read(path).codec.read_bytes())
+    options = ["--title", "Tiny", "--licence", "MIT", "--weights", "int8", "--codec", "codec"]
+    for name, asked in (
+        ("teacher", ["folder=teacher", "model.head.kind=trigflow"]),
+        ("whole", ["folder=pupil"]),
+        ("pupil", ["folder=pupil", "--base", "teacher"]),
+    ):
+        assert main(["package", str(path), *asked, "--out", f"models/{name}", *options]) == 0
+    stored = load_file("models/pupil/model.safetensors")
+    assert {name.removesuffix(".scale") for name in stored} == changed
+    whole, pupil_sound = (
+        calm_core.load(f"models/{name}", task="music_continuation").generate(None, 0.4, seed=1).samples
+        for name in ("whole", "pupil")
+    )
+    assert torch.equal(whole, pupil_sound)
+    assert main(["package", str(path), "folder=pupil", "--base", "nobody", "--out", "models/other", *options]) == 2
     with pytest.raises(InputError, match="distil_head needs a consistency head, and start_from"):
         read(path, "distil_head=true")
     with pytest.raises(InputError, match=r"teacher/model.safetensors lacks head.net.* distil_head needs the same"):
