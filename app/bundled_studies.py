@@ -28,6 +28,7 @@ from app.continuation import PROMPT_SECONDS
 from app.encoding import synthetic_note, to_int16
 from app.errors import UserError
 from app.music import CONTINUE
+from app.samples.sound_file import write_clip
 from app.settings import ASSETS, Settings, load_settings
 from app.studies.create import check_source, study_folders
 from app.studies.schema import Prompt, Study, read_study
@@ -36,10 +37,10 @@ FOLDER = ASSETS / "studies"
 SOURCE, CODEC, MODEL = "source", "codec", "model-"
 CONTINUATION = re.compile(r"(?P<family>[a-z]+-continuation)(-v\d+)?-(?P<temperature>[\d.]+)")
 CLIP_SECONDS = 15.0  # of continuations, prompt included
-MUSIC_SECONDS = {"pairwise": 15.0, "mos": 8.0, "mushra": 8.0}  # what is heard of a piece, prompt included
+MUSIC_SECONDS = {"pairwise": 12.0, "mos": 8.0, "mushra": 8.0}  # what is heard of a piece, prompt included
 _PEAK = 0.97
-_VORBIS_LEVEL = 0.25  # some 130 kbit/s at 32 kHz
-_OPUS_LEVEL = 0.8  # some 60 kbit/s at 24 kHz: nothing of the voice is lost, and nobody judges the sound
+# Of Opus: some 60 kbit/s where two sounds are compared, 25 where what is said is, and nobody judges the sound.
+_JUDGED, _TOLD = 0.8, 0.93
 Made = tuple[str, np.ndarray, int]  # system, samples [T], rate in hertz
 
 
@@ -144,7 +145,7 @@ def render(folder: Path, models: Models) -> tuple[float, int]:
                 name = study.path_of(next(one for one in study.systems if one.name == system), prompt)
                 path = Path(part) / Path(name).relative_to("audio")
                 path.parent.mkdir(exist_ok=True)
-                _write(path, samples, rate, music=bool(bundled_music.models_of(study)))
+                _write(path, samples, rate, study)
                 seconds += len(samples) / rate
                 size += path.stat().st_size
             print(f"{study.slug}: {prompt.name}", file=sys.stderr, flush=True)
@@ -226,13 +227,15 @@ def _limited(made: Made) -> Made:
     return name, samples * min(1.0, _PEAK / top) if top else samples, rate
 
 
-def _write(path: Path, samples: np.ndarray, rate: int, *, music: bool = False) -> None:
-    """Marked as synthetic; FLAC where speech is judged, Opus (`.ogg`) where what is said is, Vorbis for music."""
-    kind, subtype, level = ("OGG", "VORBIS", _VORBIS_LEVEL) if music else ("OGG", "OPUS", _OPUS_LEVEL)
-    if path.suffix == ".flac":
-        kind, subtype, level = "FLAC", "PCM_16", 1.0
-    with soundfile.SoundFile(path, "w", rate, 1, format=kind, subtype=subtype, compression_level=level) as file:
-        file.comment = synthetic_note(CONTINUE if music else None)
+def _write(path: Path, samples: np.ndarray, rate: int, study: Study) -> None:
+    """Marked as synthetic; Opus where the study's files end with `.ogg`, else FLAC."""
+    note = synthetic_note(CONTINUE if bundled_music.models_of(study) else None)
+    if path.suffix == ".ogg":
+        told = any(CONTINUATION.fullmatch(system.name) for system in study.systems)
+        write_clip(path, samples, rate, _TOLD if told else _JUDGED, note)
+        return
+    with soundfile.SoundFile(path, "w", rate, 1, format="FLAC", subtype="PCM_16", compression_level=1.0) as file:
+        file.comment = note
         file.write(to_int16(samples))
 
 

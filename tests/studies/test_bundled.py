@@ -136,12 +136,12 @@ def test_the_script_renders_music_that_begins_alike(
     assert bundled_studies.main([*arguments, "--continuation", f"calm-music={make_music(tmp_path / 'tiny')}"]) == 0
     assert "4 stimuli" in capsys.readouterr().out
     sounds = [soundfile.read(folder / "audio" / name / "jazz-1.ogg") for name in names]
-    assert [(len(samples), rate) for samples, rate in sounds] == [(4 * 32_000, 32_000)] * 4
+    assert [(len(samples), rate) for samples, rate in sounds] == [(4 * 48_000, 48_000)] * 4  # of Opus
     (source, _), _, (one, _), (four, _) = sounds
-    same = int(2.9 * 32_000)
+    same = int(2.9 * 48_000)
     loud = abs(source[:same]).max()
     assert abs(source[:same] - one[:same]).max() < 0.1 * loud and abs(one[:same] - four[:same]).max() < 0.1 * loud
-    assert abs(one[100_000:] - four[100_000:]).max() > 1e-3
+    assert abs(one[150_000:] - four[150_000:]).max() > 1e-3
 
 
 def test_the_studies_of_music_ask_what_the_paper_asked() -> None:
