@@ -137,8 +137,8 @@ def speed(desk: Desk) -> Section:
     ]
     missing = [label for label, record in timed.items() if record is None]
     text = (
-        f"{asked.long_seconds:g} s of new sound after {asked.prompt_seconds:g} s, one stream on the CPU, the median of its "
-        "takes; the codec's decoder is part of the time. Rows of one model were measured in turn and compare; "
+        f"{asked.long_seconds:g} s of new sound after {asked.prompt_seconds:g} s, one stream on the CPU, the median of "
+        "its takes; the codec's decoder is part of the time. Rows of one model were measured in turn and compare; "
         "those of two models may be of two days and two machines. Ratios at the paper's sizes, side by side: "
         "`python -m evaluation.benchmarks sampler --task music`."
     )
