@@ -82,7 +82,9 @@ def test_it_plays_on_about_as_loud_as_the_piece(model: str) -> None:
 def test_it_plays_on_in_the_manner_of_the_piece(model: str) -> None:
     """Of all pieces the nearest in the space of CLAP is the one that it went on from, more often than not."""
     clap = calm_core.load("calm-clap-music", task="clap")
-    pieces, made = (torch.cat([clap.embed_audio(row[i]) for row in played_on(model)]) for i in (1, 2))
+    heard = played_on(model)
+    pieces = torch.cat([clap.embed_audio(piece) for _, piece, _ in heard])
+    made = torch.cat([clap.embed_audio(new) for _, _, new in heard])
     alike = made @ pieces.T
     assert (alike.argmax(1) == torch.arange(len(pieces))).sum() > len(pieces) / 2
 

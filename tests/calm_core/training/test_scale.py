@@ -39,7 +39,7 @@ def test_a_model_with_the_audible_scale_goes_there_and_back(predicts: bool) -> N
     torch.testing.assert_close(frames.std(0), torch.ones(width), atol=1e-3, rtol=0)
     asked = model.asked(frames[1:], frames[:-1])
     torch.testing.assert_close(model.drawn(asked, frames[:-1]), frames[1:], atol=1e-4, rtol=1e-4)
-    assert model.latent_weight is not None
+    assert model.latent_weight is not None and model.latent_basis is not None
     torch.testing.assert_close(model.latent_weight.square().mean(), torch.tensor(1.0))
     if not predicts:  # the head's variance is in proportion to the deviation of what is heard
         moved = ((torch.cat(made) - model.latent_mean) @ model.latent_basis.T).std(0)
