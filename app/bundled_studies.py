@@ -232,7 +232,7 @@ def _write(path: Path, samples: np.ndarray, rate: int, study: Study) -> None:
     note = synthetic_note(CONTINUE if bundled_music.models_of(study) else None)
     if path.suffix == ".ogg":
         told = any(CONTINUATION.fullmatch(system.name) for system in study.systems)
-        write_clip(path, samples, rate, _TOLD if told else _JUDGED, note)
+        write_clip(path, samples, rate, _TOLD if told else _JUDGED, note, peak=1.0)
         return
     with soundfile.SoundFile(path, "w", rate, 1, format="FLAC", subtype="PCM_16", compression_level=1.0) as file:
         file.comment = note

@@ -19,9 +19,9 @@ _POLYNOMIAL = 0x04C11DB7  # of Ogg's checksum (RFC 3533, section 6)
 
 
 def write_clip(
-    path: Path, samples: np.ndarray, rate: int, level: float = _LEVEL, note: str = SYNTHETIC_NOTE
+    path: Path, samples: np.ndarray, rate: int, level: float = _LEVEL, note: str = SYNTHETIC_NOTE, peak: float = _PEAK
 ) -> tuple[float, int]:
-    """Write samples `[T]` in [-1, 1], turned down where they are louder than can be written.
+    """Write samples `[T]` in [-1, 1], turned down where they are louder than they may be.
 
     Args:
         path: of the file.
@@ -29,6 +29,7 @@ def write_clip(
         rate: of the samples, in hertz.
         level: of compression; 0.8 takes some 60 kbit/s, 0.93 some 25.
         note: what the file says of itself.
+        peak: largest magnitude of what is written; 1 leaves clips whose loudness compares as they are.
 
     Returns:
         Seconds and the file's rate: that of the samples, or 48 kHz where Opus has no such rate.
@@ -42,7 +43,7 @@ def write_clip(
     path.parent.mkdir(parents=True, exist_ok=True)
     with soundfile.SoundFile(path, "w", rate, 1, format="OGG", subtype="OPUS", compression_level=level) as file:
         file.comment = note
-        file.write(to_int16(samples * min(1.0, _PEAK / top) if top else samples))
+        file.write(to_int16(samples * min(1.0, peak / top) if top else samples))
     path.write_bytes(with_serial(path.read_bytes(), _SERIAL))
     return round(len(samples) / rate, 3), rate
 

@@ -175,10 +175,7 @@ class ContinuationRecipe(Strict):
     )
     head_batch_multiplier: int = Field(8, ge=1)
     head_share: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="share of the frames whose codes are asked for in a step; all in the paper",
+        1.0, gt=0, le=1, description="share of the frames whose codes are asked for in a step; all in the paper"
     )
     context_noise: float = Field(0.0, ge=0, le=1, description="1 in the paper's music, 0 in its speech")
     short_noise: float = Field(

@@ -67,15 +67,17 @@ def played_on(model: str) -> list[tuple[str, calm_core.Audio, calm_core.Audio]]:
     return heard
 
 
-FALLS_SILENT = pytest.mark.xfail(reason="the piece of jazz sinks by 16.6 dB: a sparse piece may fall silent")
-
-
-@pytest.mark.parametrize("model", ["calm-music", pytest.param("calm-music-trigflow", marks=FALLS_SILENT)])
+@pytest.mark.parametrize("model", ["calm-music", "calm-music-trigflow"])
 def test_it_plays_on_about_as_loud_as_the_piece(model: str) -> None:
+    """But for one piece, which the TrigFlow head lets sink by 16.6 dB: a sparse piece may fall silent (its card)."""
+    louder = {}
     for name, piece, new in played_on(model):
         assert new.samples.isfinite().all()
-        louder = 10 * torch.log10(new.samples.square().mean() / piece.samples.square().mean())
-        assert -12.0 < louder < 9.0, name
+        louder[name] = float(10 * torch.log10(new.samples.square().mean() / piece.samples.square().mean()))
+    assert -6.0 < sorted(louder.values())[len(louder) // 2] < 6.0, louder
+    if model == "calm-music-trigflow":
+        assert louder.pop("jazz") < 9.0
+    assert all(-12.0 < each < 9.0 for each in louder.values()), louder
 
 
 @pytest.mark.parametrize("model", PLAYING)
