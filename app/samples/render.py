@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 
 from app.samples.prompts import Passage, make_passages
-from app.samples.rendered import PROMPT, Clip, Column, MadeWith, Rows, is_complete, is_kept, made_with, sha256
+from app.samples.rendered import (
+    PROMPT,
+    Clip,
+    Column,
+    MadeWith,
+    Rows,
+    is_complete,
+    is_kept,
+    made_with,
+    sha256,
+    weights_of,
+)
 from app.samples.reports import figures_of
 from app.samples.schema import Prompts, System, Table
 from app.samples.sound_file import ENDING, write_clip
@@ -45,7 +56,8 @@ def render_table(folder: Path, table: Table, checkpoints: Path, before: Rows | N
         UserError: flite or fluidsynth is missing, a report lacks what is asked of it.
         InputError: a model cannot be used.
     """
-    wanted = {system.name: made_with(system, checkpoints) for system in table.systems}
+    columns = {} if before is None else before.columns
+    wanted = {system.name: made_with(system, checkpoints, columns.get(system.name)) for system in table.systems}
     for system in table.systems:
         if wanted[system.name] is None:
             log.info("%s: %s is left out, for there is no model %s yet", table.name, system.name, system.model)
@@ -66,6 +78,9 @@ def render_table(folder: Path, table: Table, checkpoints: Path, before: Rows | N
             log.info("%s: %s has no row '%s' in the report yet", table.name, system.name, system.row)
         if kept is not None and is_kept(kept, one, rows, folder):
             rows.columns[system.name] = Column(made_with=one, figures=figures, clips=kept.clips)
+            continue
+        if system.model is not None and weights_of(checkpoints / system.model) is None:
+            log.info("%s: %s has to be made anew; name a folder with %s", table.name, system.name, system.model)
             continue
         clips = _made(folder, table, system, one, passages.all, checkpoints)
         rows.columns[system.name] = Column(made_with=one, figures=figures, clips=clips)

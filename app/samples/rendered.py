@@ -103,19 +103,33 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def made_with(system: System, checkpoints: Path) -> MadeWith | None:
-    """How a system is to be made with the models of a folder; None when its model is not there."""
+def made_with(system: System, checkpoints: Path, before: Column | None = None) -> MadeWith | None:
+    """How a system is to be made; None when its model is not there.
+
+    Args:
+        system: Which one.
+        checkpoints: Folder of models.
+        before: What was made last time; the weights of a model that is not bundled are taken to be those of then.
+    """
     if system.model is None:
         return MadeWith()
-    folder = checkpoints / system.model
-    if not (folder / WEIGHTS).is_file():
+    weights = weights_of(checkpoints / system.model)
+    if weights is None and not system.bundled and before is not None:
+        weights = before.made_with.weights
+    if weights is None:
         return None
-    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    others = (config.get(key) for key in ("codec_weights_path", "base_weights_path"))
-    files = [folder / WEIGHTS, *(folder / other for other in others if other and (folder / other).is_file())]
-    weights = hashlib.sha256("".join(sha256(path) for path in files).encode()).hexdigest()
     values = system.model_dump(include={"model", "task", "temperature", "steps", "cfg", "seed"})
     return MadeWith(weights=weights, **values)
+
+
+def weights_of(model: Path) -> str | None:
+    """Digest of the weights in a model's folder and of those that it names; None without any."""
+    if not (model / WEIGHTS).is_file():
+        return None
+    config = yaml.safe_load((model / "config.yaml").read_text(encoding="utf-8"))
+    others = (config.get(key) for key in ("codec_weights_path", "base_weights_path"))
+    files = [model / WEIGHTS, *(model / other for other in others if other and (model / other).is_file())]
+    return hashlib.sha256("".join(sha256(path) for path in files).encode()).hexdigest()
 
 
 def is_kept(column: Column | None, wanted: MadeWith, rows: Rows, folder: Path) -> bool:
@@ -154,8 +168,9 @@ def is_complete(table: Table, wanted: Iterable[MadeWith | None]) -> bool:
 
 
 def _stale_table(folder: Path, table: Table, rendered: Rendered, checkpoints: Path) -> list[str]:
-    wanted = {system.name: made_with(system, checkpoints) for system in table.systems}
     rows = rendered.tables.get(table.name)
+    columns = {} if rows is None else rows.columns
+    wanted = {system.name: made_with(system, checkpoints, columns.get(system.name)) for system in table.systems}
     if not is_complete(table, wanted.values()):
         return ["has sound of models that are not there"] if rows else []
     if rows is None:

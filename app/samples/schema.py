@@ -71,6 +71,7 @@ class System(Strict):
 
     Attributes:
         model: Folder of `assets/checkpoints`.
+        bundled: False for a model that is not kept there: its sound stays while the model is away.
         temperature, steps, cfg: Of sampling; None leaves a value to the model.
         seed: Prompt number k is continued with the seed `1000 * seed + k`, as in the reports.
         recipe: What the model was trained by.
@@ -82,6 +83,7 @@ class System(Strict):
     name: Name
     title: Line
     model: Name | None = None
+    bundled: bool = True
     task: Literal["speech_continuation", "music_continuation"] | None = None
     temperature: float | None = Field(default=None, ge=0, le=4)
     steps: int | None = Field(default=None, ge=1, le=128)

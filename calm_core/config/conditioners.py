@@ -57,6 +57,9 @@ class ClapPrefixConfig(StrictModel):
     # The CLAP model that descriptions and references go through: an id, a folder (also relative to the model's own) or
     # an hf:// path.
     model: str | None = None
+    # File with an affine map from embeddings of texts to those of sounds (`conditioners.text_map`), where the model was
+    # trained on sounds: relative to the model's own folder, or an hf:// path. None hands texts over as they are.
+    text_map_path: str | None = None
 
 
 class VoiceConfig(StrictModel):

@@ -13,11 +13,12 @@ from calm_core.audio_lm import AudioLM
 from calm_core.catalogue import Found, ModelInfo
 from calm_core.conditioners import ClapEmbedder
 from calm_core.conditioners.clap import mix
+from calm_core.conditioners.text_map import TextMap
 from calm_core.errors import InputError
 from calm_core.hub import Progress
 from calm_core.tasks.continuation import SoundStream
 from calm_core.tasks.limits import check
-from calm_core.tasks.loading import load_clap, load_continuation
+from calm_core.tasks.loading import load_clap, load_continuation, load_text_map
 from calm_core.tasks.mono import mono
 from calm_core.tasks.music import MusicTask, expect_width, one_row
 from calm_core.tasks.prompt import check_heard, clipping, spoken
@@ -32,6 +33,7 @@ class ClapToMusic(MusicTask):
         info: its line in the list of models.
         model: with its weights and a CLAP prefix.
         clap: the CLAP model that it was trained with.
+        text_map: brings texts to where `clap` puts sounds; None hands them over as they are.
 
     Raises:
         InputError: the embeddings of `clap` have another width.
@@ -39,11 +41,11 @@ class ClapToMusic(MusicTask):
 
     task: ClassVar[str] = "clap_to_music"
 
-    def __init__(self, info: ModelInfo, model: AudioLM, clap: ClapEmbedder):
+    def __init__(self, info: ModelInfo, model: AudioLM, clap: ClapEmbedder, text_map: TextMap | None = None):
         super().__init__(info, model)
         assert model.config.clap is not None
         expect_width(clap, model.config.clap.width, info.id)
-        self.clap = clap
+        self.clap, self.text_map = clap, text_map
 
     @classmethod
     def load(
@@ -52,10 +54,10 @@ class ClapToMusic(MusicTask):
         """Load the weights of a found model and those of its CLAP model.
 
         Raises:
-            InputError: see `loading.load_continuation` and `loading.load_clap`.
+            InputError: see `loading.load_continuation`, `load_clap` and `load_text_map` there.
         """
         model = load_continuation(found, cls.task, device, progress, precision)
-        return cls(found.info, model, load_clap(found, device, progress))
+        return cls(found.info, model, load_clap(found, device, progress), load_text_map(found, progress))
 
     def stream(
         self,
@@ -130,7 +132,8 @@ class ClapToMusic(MusicTask):
         check({"text_weight": (0.0, 1.0)}, {"text_weight": text_weight})
         parts = []
         if description is not None:
-            parts.append(self.clap.embed_text([checked_description(description)]))
+            text = self.clap.embed_text([checked_description(description)])
+            parts.append(text if self.text_map is None else self.text_map(text))
         if audio_prompt is not None:
             samples = mono(audio_prompt, self.sample_rate)
             check_heard(samples, self.sample_rate, "reference sound")

@@ -12,6 +12,7 @@ from calm_core.catalogue import Found, clap_address, expect_tts
 from calm_core.codecs import Codec, build_codec
 from calm_core.conditioners import ClapEmbedder
 from calm_core.conditioners.text import PrefixText
+from calm_core.conditioners.text_map import TextMap
 from calm_core.conditioners.tokenizer import load_tokenizer
 from calm_core.config import ClapModelConfig, CodecModelConfig, ContinuationModelConfig
 from calm_core.errors import InputError
@@ -114,6 +115,25 @@ def load_clap(found: Found, device: str = "cpu", progress: Progress | None = Non
     if address is None:
         raise InputError(f"The configuration of '{found.info.id}' names no CLAP model; set clap.model.")
     return calm_core.load(address, "clap", device, progress)
+
+
+def load_text_map(found: Found, progress: Progress | None = None) -> TextMap | None:
+    """Read the map of texts that a music model names; None without one.
+
+    Raises:
+        InputError: there is no such file, or it holds something else or is of another width.
+    """
+    config = found.config
+    if not isinstance(config, ContinuationModelConfig) or config.clap is None or config.clap.text_map_path is None:
+        return None
+    path = fetch(config.clap.text_map_path, progress, found.base)
+    text_map = TextMap.of(read_tensors(path), path.name)
+    if text_map.width != config.clap.width:
+        raise InputError(
+            f"The map of texts of '{found.info.id}' is {text_map.width} wide and its clap.width is "
+            f"{config.clap.width}; set clap.text_map_path to one that was fitted with its CLAP model."
+        )
+    return text_map
 
 
 def load_codec(

@@ -1,6 +1,7 @@
 """Make latents of recordings once: `calm encode RECIPE.yaml` writes the shards that training reads.
 
-`kind: encode_clap` writes the CLAP embeddings of a corpus instead (`clap_embeddings`).
+`kind: encode_clap` writes the CLAP embeddings of a corpus instead (`clap_embeddings`), and `kind: fit_text_map` the map
+from its captions to its sounds (`text_map`).
 
 A run that was killed goes on where it was: finished shards stay, and records that are in them are read over.
 """
@@ -24,6 +25,7 @@ from calm_core.training.latent_shards import ShardWriter, index_path, open_laten
 from calm_core.training.recipes import Strict, read_values
 from calm_core.training.sources import Record, Source, records
 from calm_core.training.statistics import write_statistics
+from calm_core.training.text_map import TextMapRecipe, fit_text_map
 from calm_core.weights import read_tensors
 
 
@@ -44,17 +46,19 @@ class EncodeRecipe(Strict):
     on_corrupt: Literal["stop", "skip"] = "stop"
 
 
-AnyEncodeRecipe = Annotated[EncodeRecipe | ClapEncodeRecipe, Field(discriminator="kind")]
+AnyEncodeRecipe = EncodeRecipe | ClapEncodeRecipe | TextMapRecipe
 
 
-def read_encode_recipe(path: Path, overrides: list[str]) -> EncodeRecipe | ClapEncodeRecipe:
+def read_encode_recipe(path: Path, overrides: list[str]) -> AnyEncodeRecipe:
     """Read the recipe; for overrides see `recipes.read_values`.
 
     Raises:
         InputError: The file is missing or a key or value is wrong; the message names it.
     """
     try:
-        return TypeAdapter(AnyEncodeRecipe).validate_python(read_values(path, overrides))
+        return TypeAdapter(Annotated[AnyEncodeRecipe, Field(discriminator="kind")]).validate_python(
+            read_values(path, overrides)
+        )
     except ValidationError as error:
         raise InputError(f"The recipe {path}: {describe(error)}") from None
 
@@ -103,8 +107,10 @@ def encode_batch(codec: Codec, batch: list[Record], device: torch.device) -> lis
     return [rows[: -(-len(record.samples) // codec.frame_size)] for rows, record in zip(latents, batch, strict=True)]
 
 
-def encode(recipe: EncodeRecipe | ClapEncodeRecipe, state: Any) -> dict[str, Any]:
-    """Encode what the recipe names; several processes share the work. For CLAP see `clap_embeddings.encode_clap`.
+def encode(recipe: AnyEncodeRecipe, state: Any) -> dict[str, Any]:
+    """Encode what the recipe names; several processes share the work.
+
+    For CLAP see `clap_embeddings.encode_clap` and `text_map.fit_text_map`.
 
     Args:
         recipe: What, with which codec, where to.
@@ -120,6 +126,8 @@ def encode(recipe: EncodeRecipe | ClapEncodeRecipe, state: Any) -> dict[str, Any
 
     if isinstance(recipe, ClapEncodeRecipe):
         return encode_clap(recipe, state)
+    if isinstance(recipe, TextMapRecipe):
+        return fit_text_map(recipe, state)
     target = recipe.latents / f"{recipe.split}.safetensors"
     if index_path(target).exists():
         raise InputError(f"{index_path(target)} is there already; name another folder or split, or delete it.")

@@ -48,6 +48,8 @@ def test_every_table_of_the_authors_is_described() -> None:
     assert [one.steps for one in tables["music"].systems if one.model] == [None, 100, 4, 1, None]
     changes = {one.changes for one in tables["ablations"].systems}
     assert changes >= {"", "context_noise=0 short_noise=0 drift=0", "head_batch_multiplier=1"}
+    # trained for as long as each other, so not the one that the app plays
+    assert not any(one.bundled for one in tables["ablations"].systems if one.model)
 
 
 def test_a_file_has_the_same_bytes_each_time_and_the_checksum_of_ogg(tmp_path: Path) -> None:
@@ -146,6 +148,31 @@ def test_what_is_stale_is_told_and_made_again(tmp_path: Path, passages: list[Pro
     assert main([*arguments, "--only", "small"]) == 0 and main([*arguments, "--check"]) == 0
     capsys.readouterr()
     assert main([*arguments, "--only", "large"]) == 2 and "choose from small" in capsys.readouterr().err
+
+
+def test_the_sound_of_a_model_that_is_not_bundled_outlives_it(
+    tmp_path: Path, passages: list[Prompts], caplog: pytest.LogCaptureFixture
+) -> None:
+    models = tmp_path / "models"
+    make_continuation(models / "tiny")
+    rest = [system("bundled"), {"name": "real", "title": "Real"}]
+    folder = write(tmp_path / "samples", described(systems=[system("away", model="away", bundled=False), *rest]))
+    assert set(render(folder, models).tables["small"].columns) == {"bundled", "real"}
+    make_continuation(models / "away")
+    made = render(folder, models).tables["small"].columns["away"]
+    (models / "away").rename(tmp_path / "elsewhere")
+    assert stale(folder, read_description(folder), models) == []
+    kept = render(folder, models).tables["small"].columns["away"]
+    assert kept == made and all(clip.is_there(folder) for clip in kept.clips.values())
+
+    # Other settings need the model, and so does a file that is lost.
+    changed = system("away", model="away", bundled=False, temperature=0.2)
+    write(folder, described(systems=[changed, *rest]))
+    (found,) = stale(folder, read_description(folder), models)
+    assert found.startswith("small: away is described otherwise")
+    caplog.set_level("INFO")
+    assert "away" not in render(folder, models).tables["small"].columns
+    assert "away has to be made anew; name a folder with away" in caplog.text
 
 
 def test_a_table_without_a_model_has_no_sound(tmp_path: Path, passages: list[Prompts]) -> None:
