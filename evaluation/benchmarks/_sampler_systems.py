@@ -1,7 +1,8 @@
 """What the sampler benchmark times: the engine's own modules at given sizes, with random weights.
 
 Weights are kept in 16 bits and widened inside the products, as inference on the CPU keeps those of a release; each
-layer has its own, so that every frame brings all of them from memory.
+layer has its own, so that every frame brings all of them from memory. A `plain` sampler is what its users run today:
+the same network in float32 and torch's own layers.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class System:
         frame_rate: backbone steps a second of sound.
         clean: whether a short-context Transformer stands beside the backbone.
         rare: whether it is so slow that a few frames have to do.
+        plain: whether its sampler is not packed; the backbone is, for all of them.
     """
 
     name: str
@@ -57,6 +59,7 @@ class System:
     frame_rate: float = 12.5
     clean: bool = False
     rare: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,8 @@ class Bench:
                     dim_feedforward=task.rq.feedforward, shared_from=task.shared_from,
                 )  # fmt: skip
             codes = self._made(
-                lambda: self._counted(system, build_head(config, width, levels=system.levels, codebook_size=task.codes))
+                lambda: self._counted(system, build_head(config, width, levels=system.levels, codebook_size=task.codes)),
+                packed=not system.plain,
             )
             return lambda z: codes.sample(z, self._draws, self._temperature)
         config = HeadConfig.model_validate({"kind": system.kind, "channels": task.mlp.width, "depth": task.mlp.layers})
@@ -185,7 +189,7 @@ class Bench:
         )
         return self._made(lambda: Backbone(config, self._task.latent_dim))
 
-    def _made(self, build: Callable[[], nn.Module]) -> Any:
+    def _made(self, build: Callable[[], nn.Module], packed: bool = True) -> Any:
         """A module with random weights, packed one by one, so that only one of them is ever there in 32 bits."""
         import torch
 
@@ -196,7 +200,7 @@ class Bench:
 
         with torch.device("meta"):
             module = build().requires_grad_(False)
-        for part in list(module.modules()):
+        for part in list(module.modules()) if packed else []:
             for key, child in list(part.named_children()):
                 if isinstance(child, torch.nn.Linear):
                     bias = None if child.bias is None else drawn(child.bias)

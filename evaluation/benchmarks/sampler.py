@@ -1,5 +1,8 @@
 """How long drawing a frame takes, with a consistency head and with the RQ-Transformer that it replaces.
 
+The RQ-Transformer is there twice: packed as this engine packs every model, and plain, as torch runs it and its users
+meet it. The first says what the change of the sampler brings, the second what a user gains who changes both.
+
 `python -m evaluation.benchmarks sampler [--task speech] [--frames 8] [--rounds 4] [--json]`
 
 The paper's sizes (CALM, table 14) with random weights, one stream: backbone step and sampler are timed inside whole
@@ -28,7 +31,11 @@ SPEECH = Task(
     codes=2048,
     rq=RQ,
     mlp=Sizes(512, 6),
-    systems=(System("RQ-Transformer, 8 RVQ", "rq_transformer", 8), System("consistency, 1 step", "consistency")),
+    systems=(
+        System("RQ-Transformer, 8 RVQ", "rq_transformer", 8),
+        System("consistency, 1 step", "consistency"),
+        System("the same RQ, plain", "rq_transformer", 8, plain=True),
+    ),
     text=48_000,  # of Helium-1's preview, whose sizes the table gives
 )
 MUSIC = Task(
@@ -44,6 +51,7 @@ MUSIC = Task(
         System("consistency, 1 step", "consistency", frame_rate=25.0, clean=True),
         System("consistency, 4 steps", "consistency", steps=4, frame_rate=25.0, clean=True),
         System("RQ-Transformer, 16 RVQ", "rq_transformer", 16, frame_rate=25.0),
+        System("the same RQ (32), plain", "rq_transformer", 32, frame_rate=25.0, plain=True),
         System("TrigFlow, 100 steps", "trigflow", steps=100, frame_rate=25.0, clean=True, rare=True),
         # Its EnCodec has 4 codebooks at 50 frames a second.
         System("MusicGen, delay", "delay", 4, frame_rate=50.0),
@@ -76,7 +84,8 @@ def measure(task: Task, frames: int, rounds: int, busy: bool = False) -> dict[st
         busy: count the time that the thread had a processor.
 
     Returns:
-        `sampler_speedup` and `overall_speedup` of the second system over the first, and the figures of all.
+        `sampler_speedup` and `overall_speedup` of the second system over the first, and the figures of all; in these
+        also over the plain one, whose backbone counts as the packed one does.
     """
     print(f"{task.name}: making random weights", file=sys.stderr)
     bench = Bench(task, time.thread_time if busy else time.perf_counter)
@@ -105,12 +114,15 @@ def measure(task: Task, frames: int, rounds: int, busy: bool = False) -> dict[st
             "real_time_factor": 1 / (frame * system.frame_rate),
             "sampler_share": sampler / frame,
         }
-    base = systems[task.systems[0].name]
-    for system in task.systems:
-        row = systems[system.name]
-        # Per second of sound: not all have as many frames in one.
-        row["sampler_speedup"] = base["sampler_ms"] / row["sampler_ms"] * task.systems[0].frame_rate / system.frame_rate
-        row["overall_speedup"] = row["real_time_factor"] / base["real_time_factor"]
+    plain = next(system for system in task.systems if system.plain)
+    for ending, other in (("", task.systems[0]), ("_over_plain", plain)):
+        base = systems[other.name]
+        for system in task.systems:
+            row = systems[system.name]
+            # Per second of sound: not all have as many frames in one.
+            rates = other.frame_rate / system.frame_rate
+            row[f"sampler_speedup{ending}"] = base["sampler_ms"] / row["sampler_ms"] * rates
+            row[f"overall_speedup{ending}"] = row["real_time_factor"] / base["real_time_factor"]
     headline = systems[task.systems[1].name]
     return {
         "sampler_speedup": headline["sampler_speedup"],
@@ -126,7 +138,7 @@ def table(name: str, result: dict[str, Any]) -> str:
     """The result as text, the paper's figures in brackets."""
     lines = [
         f"{name}: backbone {result['backbone_ms']:.0f} ms a frame behind {result['context_frames']} frames",
-        f"{'':24}{'weights':>9}{'sampler':>12}{'share':>19}{'sampler x':>18}{'overall x':>18}",
+        f"{'':24}{'weights':>9}{'sampler':>12}{'share':>19}{'sampler x':>18}{'overall x':>18}{'over plain':>18}",
     ]
     for system, row in result["systems"].items():
         paper = PAPER.get(name, {}).get(system, (None, None, None))
@@ -135,9 +147,11 @@ def table(name: str, result: dict[str, Any]) -> str:
             for key, said in (("sampler_speedup", paper[0]), ("overall_speedup", paper[1]))
         ]
         share = f"{row['sampler_share']:.1%} ({'-' if paper[2] is None else f'{paper[2]:.1%}'})"
+        speedups.append(f"{row['sampler_speedup_over_plain']:.2f}, {row['overall_speedup_over_plain']:.2f}")
         weights = f"{row['parameters_millions']:.0f} M"
         lines.append(
             f"{system:24}{weights:>9}{row['sampler_ms']:>9.1f} ms{share:>19}{speedups[0]:>18}{speedups[1]:>18}"
+            f"{speedups[2]:>18}"
         )
     return "\n".join(lines)
 
