@@ -2,7 +2,7 @@
 
 Weights are kept in 16 bits and widened inside the products, as inference on the CPU keeps those of a release; each
 layer has its own, so that every frame brings all of them from memory. A `plain` sampler is what its users run today:
-the same network in float32 and torch's own layers.
+the same network in float32 and torch's own layers. On another device than the CPU all are plain.
 """
 
 from __future__ import annotations
@@ -101,16 +101,24 @@ class Bench:
     Args:
         task: sizes and systems.
         clock: gives seconds.
+        device: of the weights and of the work.
         temperature: of the draws.
     """
 
-    def __init__(self, task: Task, clock: Callable[[], float] = time.perf_counter, temperature: float = 0.8):
+    def __init__(
+        self,
+        task: Task,
+        clock: Callable[[], float] = time.perf_counter,
+        device: str = "cpu",
+        temperature: float = 0.8,
+    ):
         import torch
 
         self._task = task
         self._clock = clock
+        self._device = torch.device(device)
         self._temperature = temperature
-        self._draws = torch.Generator().manual_seed(SEED)
+        self._draws = torch.Generator().manual_seed(SEED)  # of the CPU, as generation draws
         self._backbone = self._transformer(task.backbone)
         self._state = self._filled(self._backbone.transformer, task.context)
         self._text: Any = None
@@ -128,11 +136,17 @@ class Bench:
         """Time `count` frames of one stream, one after the other, behind the task's context."""
         import torch
 
-        took, clock = [], self._clock
+        took: list[Took] = []
+
+        def clock() -> float:
+            if self._device.type != "cpu":
+                torch.accelerator.synchronize(self._device)
+            return self._clock()
+
         with torch.inference_mode():
             self._rewind(self._state, self._task.context)
             for _ in range(count):
-                latent = torch.randn(1, 1, self._task.latent_dim, generator=self._draws)
+                latent = torch.randn(1, 1, self._task.latent_dim, generator=self._draws).to(self._device)
                 start = clock()
                 z = self._backbone.condition(self._backbone.features(self._backbone.embed(latent), self._state)[:, 0])
                 if self._text is not None:
@@ -190,17 +204,22 @@ class Bench:
         return self._made(lambda: Backbone(config, self._task.latent_dim))
 
     def _made(self, build: Callable[[], nn.Module], packed: bool = True) -> Any:
-        """A module with random weights, packed one by one, so that only one of them is ever there in 32 bits."""
+        """A module with random weights, packed one by one, so that only one of them is ever there in 32 bits.
+
+        Args:
+            build: makes it.
+            packed: whether it is to be packed where that can be.
+        """
         import torch
 
         from calm_core.nn.packed import linear
 
         def drawn(like: Tensor) -> Tensor:
-            return torch.empty(like.shape).uniform_(-0.03, 0.03, generator=self._draws)
+            return torch.empty(like.shape).uniform_(-0.03, 0.03, generator=self._draws).to(self._device)
 
         with torch.device("meta"):
             module = build().requires_grad_(False)
-        for part in list(module.modules()) if packed else []:
+        for part in list(module.modules()) if packed and self._device.type == "cpu" else []:
             for key, child in list(part.named_children()):
                 if isinstance(child, torch.nn.Linear):
                     bias = None if child.bias is None else drawn(child.bias)
@@ -216,9 +235,11 @@ class Bench:
 
     def _filled(self, transformer: Any, frames: int) -> dict[str, Any]:
         """A state behind `frames` frames of noise."""
-        state = transformer.init_state(1, frames + MOST_FRAMES)
+        import torch
+
+        state = transformer.init_state(1, frames + MOST_FRAMES, self._device)
         for name in ("k", "v"):
-            state[name].normal_(0.0, 1.0, generator=self._draws)
+            state[name].copy_(torch.randn(state[name].shape, generator=self._draws))
         self._rewind(state, frames)
         return state
 

@@ -74,7 +74,7 @@ PAPER: dict[str, dict[str, tuple[float | None, float, float]]] = {
 }
 
 
-def measure(task: Task, frames: int, rounds: int, busy: bool = False) -> dict[str, Any]:
+def measure(task: Task, frames: int, rounds: int, busy: bool = False, device: str = "cpu") -> dict[str, Any]:
     """Time the systems of a task in turn.
 
     Args:
@@ -82,13 +82,14 @@ def measure(task: Task, frames: int, rounds: int, busy: bool = False) -> dict[st
         frames: of one system before the next one's turn.
         rounds: turns of each system; rare ones have one, with two frames.
         busy: count the time that the thread had a processor.
+        device: a torch device.
 
     Returns:
         `sampler_speedup` and `overall_speedup` of the second system over the first, and the figures of all; in these
         also over the plain one, whose backbone counts as the packed one does.
     """
     print(f"{task.name}: making random weights", file=sys.stderr)
-    bench = Bench(task, time.thread_time if busy else time.perf_counter)
+    bench = Bench(task, time.thread_time if busy else time.perf_counter, device)
     took: dict[str, list[Took]] = {system.name: [] for system in task.systems}
     for index in range(rounds):
         for system in task.systems:
@@ -165,6 +166,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--busy", action="store_true", help="one thread, by its processor's time: for a machine that does other work"
     )
+    parser.add_argument("--device", default="cpu", help="a torch device (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(arguments)
     if not 1 <= options.frames < MOST_FRAMES:
@@ -173,20 +175,26 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"--rounds is {options.rounds} and must be at least 1.")
     import torch
 
+    from calm_core.weights import pick_device
+
+    device = pick_device(options.device)
+    if options.busy and device.type != "cpu":
+        raise InputError(f"--busy times a processor's thread and cannot be used on {device}; leave one of them out.")
     before = torch.get_num_threads()
     torch.set_num_threads(1 if options.busy else before)
     try:
         names = list(TASKS) if options.task == "all" else [options.task]
-        results = {name: measure(TASKS[name], options.frames, options.rounds, options.busy) for name in names}
+        results = {name: measure(TASKS[name], options.frames, options.rounds, options.busy, str(device)) for name in names}
         threads = torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
     clock = "processor time" if options.busy else "wall time"
-    precision = "16-bit weights, float32 products"
+    precision = "16-bit weights, float32 products" if device.type == "cpu" else "float32"
     if options.json:
-        print(json.dumps({"precision": precision, "threads": threads, "clock": clock, **results}))
+        facts = {"precision": precision, "device": str(device), "threads": threads, "clock": clock}
+        print(json.dumps({**facts, **results}))
     else:
-        print(f"{precision}, {threads} threads, {clock}; the paper's figures, of a GPU, in brackets")
+        print(f"{precision}, {device}, {threads} threads, {clock}; the paper's figures, of a GPU, in brackets")
         for name, result in results.items():
             print(f"\n{table(name, result)}")
     return 0

@@ -23,7 +23,7 @@ def test_the_benchmark_prints_one_object_with_the_promised_keys(
     monkeypatch.setattr(sampler, "TASKS", {"speech": tiny(SPEECH), "music": tiny(MUSIC)})
     assert sampler.main(["--frames", "2", "--rounds", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"precision", "threads", "clock", "speech", "music"}
+    assert set(found) == {"precision", "device", "threads", "clock", "speech", "music"}
     for name, task in (("speech", SPEECH), ("music", MUSIC)):
         result = found[name]
         assert result["sampler_speedup"] > 0 and result["overall_speedup"] > 0 and result["backbone_ms"] > 0
@@ -73,7 +73,10 @@ def test_music_counts_seconds_of_sound_where_frame_rates_differ(monkeypatch: pyt
     assert systems["MusicGen, delay"]["sampler_speedup"] == pytest.approx(0.3 / 0.01 / 2)
 
 
-@pytest.mark.parametrize("arguments", [["--frames", "0"], ["--frames", "64"], ["--rounds", "0"]])
+SENSELESS = [["--frames", "0"], ["--frames", "64"], ["--rounds", "0"], ["--busy", "--device", "meta"]]
+
+
+@pytest.mark.parametrize("arguments", SENSELESS)
 def test_senseless_numbers_are_one_sentence(arguments: list[str]) -> None:
     with pytest.raises(InputError) as error:
         sampler.main(arguments)
