@@ -172,10 +172,11 @@ class Bench:
                     kind="rq_transformer", d_model=task.rq.width, num_heads=task.rq.heads, num_layers=task.rq.layers,
                     dim_feedforward=task.rq.feedforward, shared_from=task.shared_from,
                 )  # fmt: skip
-            codes = self._made(
-                lambda: self._counted(system, build_head(config, width, levels=system.levels, codebook_size=task.codes)),
-                packed=not system.plain,
-            )
+
+            def of_codes() -> Any:
+                return self._counted(system, build_head(config, width, levels=system.levels, codebook_size=task.codes))
+
+            codes = self._made(of_codes, packed=not system.plain)
             return lambda z: codes.sample(z, self._draws, self._temperature)
         config = HeadConfig.model_validate({"kind": system.kind, "channels": task.mlp.width, "depth": task.mlp.layers})
 

@@ -175,16 +175,21 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"--rounds is {options.rounds} and must be at least 1.")
     import torch
 
+    from calm_core.errors import InputError as EngineError
     from calm_core.weights import pick_device
 
-    device = pick_device(options.device)
+    try:
+        device = pick_device(options.device)
+    except EngineError as error:
+        raise InputError(str(error)) from error
     if options.busy and device.type != "cpu":
         raise InputError(f"--busy times a processor's thread and cannot be used on {device}; leave one of them out.")
     before = torch.get_num_threads()
     torch.set_num_threads(1 if options.busy else before)
     try:
         names = list(TASKS) if options.task == "all" else [options.task]
-        results = {name: measure(TASKS[name], options.frames, options.rounds, options.busy, str(device)) for name in names}
+        asked = (options.frames, options.rounds, options.busy, str(device))
+        results = {name: measure(TASKS[name], *asked) for name in names}
         threads = torch.get_num_threads()
     finally:
         torch.set_num_threads(before)

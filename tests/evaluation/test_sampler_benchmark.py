@@ -73,7 +73,13 @@ def test_music_counts_seconds_of_sound_where_frame_rates_differ(monkeypatch: pyt
     assert systems["MusicGen, delay"]["sampler_speedup"] == pytest.approx(0.3 / 0.01 / 2)
 
 
-SENSELESS = [["--frames", "0"], ["--frames", "64"], ["--rounds", "0"], ["--busy", "--device", "meta"]]
+SENSELESS = [
+    ["--frames", "0"],
+    ["--frames", "64"],
+    ["--rounds", "0"],
+    ["--busy", "--device", "meta"],
+    ["--device", "abacus"],
+]
 
 
 @pytest.mark.parametrize("arguments", SENSELESS)
