@@ -163,7 +163,8 @@ def of_captions(desk: Desk) -> Section:
     }
     text = (
         f"{desk.settings.captions} captions of held-out pieces in place of MusicCaps, {desk.settings.seconds:g} s of "
-        f"music each. The judge of CLAP ({desk.settings.ear}) is kind to models that were told by the same CLAP."
+        f"music each. The judge of CLAP ({desk.settings.ear}) is kind to models that were told by the same CLAP. All "
+        "read captions through the same map of texts to sounds (`calm_core/conditioners/text_map.py`)."
     )
     claims = [(calm, rq), (calm, delays), (rq, delays)]
     return _table(desk, "text", "Music of captions", "table 11", text, paper, claims, (FAD, "kld", "clap"))
