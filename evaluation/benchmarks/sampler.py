@@ -175,13 +175,10 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"--rounds is {options.rounds} and must be at least 1.")
     import torch
 
-    from calm_core.errors import InputError as EngineError
-    from calm_core.weights import pick_device
-
     try:
-        device = pick_device(options.device)
-    except EngineError as error:
-        raise InputError(str(error)) from error
+        device = torch.empty(0, device=options.device).device
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise InputError(f"There is no device '{options.device}' on this machine; use 'cpu'.") from error
     if options.busy and device.type != "cpu":
         raise InputError(f"--busy times a processor's thread and cannot be used on {device}; leave one of them out.")
     before = torch.get_num_threads()

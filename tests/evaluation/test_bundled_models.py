@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 CHECKPOINTS = ROOT / "assets" / "checkpoints"
 SPEAKING = ("calm-tts-en", "calm-tts-en-teacher", "calm-tts-en-consistency")
 TELLING = ("calm-continuation-en", "rq-continuation-en")
-PLAYING = {"calm-music": 4, "calm-music-trigflow": 25, "rq-music": None, "musicgen-music": None}
+PLAYING = {"calm-music": 4, "calm-music-trigflow": 10, "rq-music": None, "musicgen-music": None}
 DESCRIBED = (
     "Fast, energetic rock with distorted guitars and drums.",
     "Dreamy ambient music with harp and strings, without drums.",

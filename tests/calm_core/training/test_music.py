@@ -81,7 +81,9 @@ def test_a_tiny_recipe_becomes_a_model_that_plays(name: str, tmp_path: Path, mon
     arguments = ["package", str(path), "--out", f"models/{name}", "--title", "Tiny", "--licence", "MIT"]
     assert main([*arguments, "--codec", codec.name, "--weights", "int8"]) == 0
     folder = tmp_path / "models" / name
-    assert yaml.safe_load((folder / "config.yaml").read_text())["clap"] == {"width": WIDTH, "model": "../clap"}
+    assert yaml.safe_load((folder / "config.yaml").read_text())["clap"] == {
+        "width": WIDTH, "model": "../clap", "text_map_path": None,
+    }  # fmt: skip
     player = calm_core.load(str(folder), task="music_continuation")
     assert player.generate(None, 0.4, seed=1).seconds == pytest.approx(0.4)
     monkeypatch.setattr(clap_to_music, "load_clap", lambda *_: WideClap())
