@@ -12,6 +12,7 @@ import numpy as np
 from app.samples.prompts import Passage, make_passages
 from app.samples.rendered import (
     PROMPT,
+    WEIGHTS,
     Clip,
     Column,
     MadeWith,
@@ -20,7 +21,6 @@ from app.samples.rendered import (
     is_kept,
     made_with,
     sha256,
-    weights_of,
 )
 from app.samples.reports import figures_of
 from app.samples.schema import Prompts, System, Table
@@ -79,7 +79,7 @@ def render_table(folder: Path, table: Table, checkpoints: Path, before: Rows | N
         if kept is not None and is_kept(kept, one, rows, folder):
             rows.columns[system.name] = Column(made_with=one, figures=figures, clips=kept.clips)
             continue
-        if system.model is not None and weights_of(checkpoints / system.model) is None:
+        if system.model is not None and not (checkpoints / system.model / WEIGHTS).is_file():
             log.info("%s: %s has to be made anew; name a folder with %s", table.name, system.name, system.model)
             continue
         clips = _made(folder, table, system, one, passages.all, checkpoints)
