@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,7 @@ class Passage:
     words: list[tuple[str, float]]
 
 
+@cache
 def _plan() -> tuple[list[Job], CorpusRecipe]:
     try:
         recipe = load_recipe(RECIPE, [])
@@ -57,9 +59,10 @@ def _tellings(speakers: Speakers, jobs: Sequence[Job]) -> Iterator[tuple[str, Jo
         yield from ((job.speakers[0].name, job) for job in jobs if job.split == "heldout")
 
 
+@lru_cache(maxsize=1)  # every system of a comparison is told the same stories
 def held_out_passages(
     count: int, prompt_seconds: float, seconds: float, speakers: Speakers = "held-out"
-) -> list[Passage]:
+) -> tuple[Passage, ...]:
     """Held-out stories: one each of the first `count` held-out speakers, or `count` by flite's voices in turn.
 
     Args:
@@ -100,4 +103,4 @@ def held_out_passages(
             f"Only {len(found)} held-out stories of the {speakers} speakers last {prompt_seconds + seconds:.0f} s; "
             "ask for fewer prompts or seconds."
         )
-    return list(found.values())
+    return tuple(found.values())

@@ -1,7 +1,6 @@
 """One real server for all tests of the app: a tiny model with random weights behind the real services."""
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import httpx
 import pytest
 import uvicorn
 
+from app.listener import listen
 from app.server import create_app
 from app.services import Services, build_services
 from app.settings import Settings, load_settings
@@ -84,7 +84,7 @@ class serving:
 
     def __init__(self, services: Services):
         self._services = services
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listen("127.0.0.1", 0)
         self._server: uvicorn.Server | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 

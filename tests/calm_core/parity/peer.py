@@ -45,14 +45,26 @@ def architecture(name: str) -> str:
 NAMES.sort(key=lambda name: (architecture(name), name))
 
 
-def _apart_from_addresses(values: Any) -> Any:
-    if not isinstance(values, dict):
-        return values
-    return {k: _apart_from_addresses(v) for k, v in values.items() if not (isinstance(v, str) and "/" in v)}
+def preparation(name: str) -> str:
+    """Configurations with the same answer read texts alike."""
+    data = read(name)
+    settings = {key: value for key, value in data.items() if isinstance(value, bool)}
+    return json.dumps([settings, data["flow_lm"]["lookup_table"]["tokenizer"]], sort_keys=True)
 
 
-# The first of those configurations whose files alone differ: what one of them says the others say.
-DISTINCT = list({str(_apart_from_addresses(read(name))): name for name in reversed(NAMES)}.values())[::-1]
+def _distinct() -> list[str]:
+    """Names that cover every architecture and every preparation of texts; the lighter one where several would do."""
+    covered: set[str] = set()
+    chosen = []
+    for name in sorted(NAMES, key=lambda name: (read(name)["flow_lm"]["transformer"]["num_layers"], name)):
+        new = {architecture(name), preparation(name)} - covered
+        if new:
+            chosen.append(name)
+            covered |= new
+    return sorted(chosen, key=NAMES.index)
+
+
+DISTINCT = _distinct()
 
 
 def write_sentencepiece(path: Path, size: int) -> None:

@@ -1,6 +1,6 @@
 """Every configuration that pocket-tts 4.0.1 ships: same weights, text, voice and noise give the same speech.
 
-Configurations that differ in the addresses of their files alone are read and compared, and one of them speaks.
+All configurations are read and compared; of those that share an architecture and a preparation of texts one speaks.
 """
 
 from __future__ import annotations
