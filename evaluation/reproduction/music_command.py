@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of models, or of finished runs, of tables 5, 7, 8 and 10 and figure 3: calm-music-base, "
         "calm-music-without-{multiplier,noise,short-context,all}, calm-music-short-context-{5,20,40}, "
         "calm-music-multiplier-N-at-STEPS, {calm,rq}-music-large, rq-music-half, calm-codec-music-dims-{32,96,128}, "
-        "rq-codec-music-levels-{16,32}",
+        "calm-codec-music-wave, rq-codec-music-levels-{16,32}",
     )  # fmt: skip
     for name, says in (
         ("prompts", "held-out prompts"), ("captions", "held-out captions"),

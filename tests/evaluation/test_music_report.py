@@ -85,7 +85,7 @@ def test_other_weights_are_measured_again_and_only_they(world: Path, tmp_path: P
     asked = [*music_world.options(world, tmp_path), "--sections", "multiplier", "--seeds", "0"]
     assert main(asked) == 0
     text = (tmp_path / "music.md").read_text()
-    assert "calm-music-multiplier-8-at-50 at 4 steps before calm-music-multiplier-1-at-50 at 4 steps" in text
+    assert "calm-music-multiplier-8-at-50 at 10 steps before calm-music-multiplier-1-at-50 at 10 steps" in text
     before = changed(tmp_path / "music")
     weights = world / "more" / "calm-music-multiplier-8-at-50" / "model.safetensors"
     tensors = load_file(weights)
@@ -93,7 +93,7 @@ def test_other_weights_are_measured_again_and_only_they(world: Path, tmp_path: P
     assert main(asked) == 0
     after = changed(tmp_path / "music")
     assert {name for name in after if after[name] != before.get(name)} == {
-        "continuation-calm-music-multiplier-8-at-50-at-4-steps.json"
+        "continuation-calm-music-multiplier-8-at-50-at-10-steps.json"
     }
 
 

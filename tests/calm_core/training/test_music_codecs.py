@@ -122,7 +122,8 @@ def test_the_recipes_of_music_codecs_are_of_one_family() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "sizes"), [("codec_music_wave", [(32, 0), (96, 0)]), ("codec_music_rvq", [(64, 16), (64, 32)])]
+    ("name", "sizes"),
+    [("codec_music", [(32, 0), (96, 0), (128, 0)]), ("codec_music_rvq", [(64, 16), (64, 32)])],
 )
 def test_the_codecs_of_table_7_are_overrides(name: str, sizes: list[tuple[int, int]]) -> None:
     """The comments of a recipe hold lines of a name and overrides, four spaces apart."""
