@@ -16,7 +16,11 @@ from tests.database.hub import folder_hub
 
 # One life of a Space: votes until it is told to stop, then says what its database holds.
 LIFE = """
-    import json, signal, sys, threading
+    import signal
+    # waited for below, by every thread that imports start; a handler that sets an Event can come while the wait for it
+    # holds its lock, and hang
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    import json, sys
     from app.db import open_from
     from app.db.models import new_id
     from app.db.records import MEDIA
@@ -34,8 +38,6 @@ LIFE = """
         print(error.message, file=sys.stderr)
         sys.exit(2)
     votes, slug = int(sys.argv[1]), sys.argv[2]
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     before = contents(database)
     if votes:
         with database.write() as session:
@@ -49,7 +51,7 @@ LIFE = """
             with database.write() as session:
                 add_vote(session, rows, add_trial(session, rows, sitting, position), f"{slug} {position}")
     print(json.dumps({"before": before, "after": contents(database)}, default=str), flush=True)
-    stop.wait(30)
+    signal.sigtimedwait({signal.SIGTERM}, 30)
     database.close()
 """
 
