@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from calm_core.tasks.voice_shelf import VoiceInfo
     from calm_core.types import ContinuationParams, SamplingParams
     from calm_core.voices import Voice
+    from calm_core.weights import pick_device
 
 # Where the public names live; they are imported when first used, so that `import calm_core` is
 # quick for those who only want one of them.
@@ -54,6 +55,7 @@ _HOMES = {
     "SamplingParams": "calm_core.types",
     "Voice": "calm_core.voices",
     "Word": "calm_core.tasks.thoughts",
+    "pick_device": "calm_core.weights",
 }
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "Word",
     "list_models",
     "load",
+    "pick_device",
     "read_audio",
     "write_audio",
 ]

@@ -175,10 +175,12 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"--rounds is {options.rounds} and must be at least 1.")
     import torch
 
+    import calm_core
+
     try:
-        device = torch.empty(0, device=options.device).device
-    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
-        raise InputError(f"There is no device '{options.device}' on this machine; use 'cpu'.") from error
+        device = calm_core.pick_device(options.device)
+    except calm_core.InputError as error:
+        raise InputError(str(error)) from error
     if options.busy and device.type != "cpu":
         raise InputError(f"--busy times a processor's thread and cannot be used on {device}; leave one of them out.")
     before = torch.get_num_threads()

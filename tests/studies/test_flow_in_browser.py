@@ -42,8 +42,7 @@ def test_from_consent_to_code(browser, hall: Hall, kind: str, look: str, means: 
     pages: dict[str, list[str]] = {}
 
     def look_over(page: str) -> None:
-        if means == "mouse":  # whoever works by keyboard sees the same pages
-            pages[page] = faults_of_access(one.page)
+        pages[page] = faults_of_access(one.page)
 
     look_over("consent")
     one.consent()
@@ -58,7 +57,7 @@ def test_from_consent_to_code(browser, hall: Hall, kind: str, look: str, means: 
     code = one.code()
     look_over("done")
     context.close()
-    assert pages == {name: [] for name in pages} and len(pages) == (5 if means == "mouse" else 0)
+    assert pages == {name: [] for name in pages} and len(pages) == 5
     assert not one.faults
     assert hall.service.is_completion_code(f"{kind}-test", code)
     with hall.database.read() as session:

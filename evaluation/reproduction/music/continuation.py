@@ -229,7 +229,7 @@ def multiplier(desk: Desk) -> Section:
     claims = [(more.label, fewer.label) for each in by_step.values() for fewer, more in combinations(each, 2)]
     text = (
         f"{how(desk)} `calm-music-multiplier-N-at-STEPS` was trained with a multiplier of N for so many steps, with a "
-        "TrigFlow head, from whose draws the others of this report learnt; it is heard at 10 steps. The paper's "
+        "TrigFlow head (this report's consistency heads learnt from such heads), and is heard at 10 steps. The paper's "
         "figure, which has no numbers, shows that the distance falls faster with a larger multiplier."
     )
     if not systems:

@@ -45,19 +45,19 @@ def architecture(name: str) -> str:
 NAMES.sort(key=lambda name: (architecture(name), name))
 
 
-def preparation(name: str) -> str:
-    """Configurations with the same answer read texts alike."""
+def settings(name: str) -> str:
+    """Configurations with the same answer read texts alike and speak with the same defaults."""
     data = read(name)
-    settings = {key: value for key, value in data.items() if isinstance(value, bool)}
-    return json.dumps([settings, data["flow_lm"]["lookup_table"]["tokenizer"]], sort_keys=True)
+    simple = {key: value for key, value in data.items() if not isinstance(value, dict) and "/" not in str(value)}
+    return json.dumps([simple, data["flow_lm"]["lookup_table"]["tokenizer"]], sort_keys=True)
 
 
 def _distinct() -> list[str]:
-    """Names that cover every architecture and every preparation of texts; the lighter one where several would do."""
+    """Names that cover every architecture and all settings; the lighter one where several would do."""
     covered: set[str] = set()
     chosen = []
     for name in sorted(NAMES, key=lambda name: (read(name)["flow_lm"]["transformer"]["num_layers"], name)):
-        new = {architecture(name), preparation(name)} - covered
+        new = {architecture(name), settings(name)} - covered
         if new:
             chosen.append(name)
             covered |= new

@@ -1,6 +1,6 @@
 """Every configuration that pocket-tts 4.0.1 ships: same weights, text, voice and noise give the same speech.
 
-All configurations are read and compared; of those that share an architecture and a preparation of texts one speaks.
+All configurations are read and compared; those that speak cover each architecture and all settings.
 """
 
 from __future__ import annotations
