@@ -261,6 +261,17 @@ def synthesize(
 
 
 @app.command()
+def collect(
+    recipe: Annotated[Path, typer.Argument(help="A recipe such as calm_core/configs/corpus_recordings.yaml.")],
+    overrides: Overrides = None,
+) -> None:
+    """Make a training corpus of recordings of others; a run that was stopped goes on where it was."""
+    from calm_core.training.recordings.collect import collect_recipe
+
+    print(json.dumps(collect_recipe(recipe, list(overrides or []))), flush=True)
+
+
+@app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(help="A training recipe from calm_core/configs, or your own.")],
     overrides: Overrides = None,

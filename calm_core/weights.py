@@ -6,12 +6,14 @@ Layouts that are understood:
     split     the training names of the two halves, each in a file of its own, with fused or
               weight-norm (weight_g, weight_v) convolutions
 
+A codec with codebooks may have fewer levels than its weights: the first ones are its own (`first_levels`).
+
 A weight may be stored in 8 bits: int8 under its name and one scale for each slice of its first axis under `NAME.scale`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import safetensors
@@ -34,6 +36,8 @@ _MERGED = (
     ("flow_lm.", "backbone."),
     ("mimi.", "codec."),
 )
+# What a codec has of each of its levels, level by level along the first axis.
+_OF_LEVELS = ("quantizer.codebooks", "quantizer.usage")
 _TRAINING_NAMES = {
     "condition_provider.conditioners.transcript_in_segment.embed.weight": "conditioner.embed.weight",
     "condition_provider.conditioners.transcript_in_segment.proj.weight": "conditioner.proj.weight",
@@ -172,6 +176,25 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def fits(name: str, found: Sequence[int], expected: Sequence[int]) -> bool:
+    """Whether a stored tensor has the shape that a module asks for, or at least as many levels of a codec."""
+    if name.endswith(_OF_LEVELS) and len(found) == len(expected):
+        return found[0] >= expected[0] and list(found[1:]) == list(expected[1:])
+    return list(found) == list(expected)
+
+
+def first_levels(tensors: Tensors, expected: Mapping[str, Tensor]) -> Tensors:
+    """The tensors, but of a codec's levels only as many as are `expected`.
+
+    Residual codes are nested: the first levels of a codec are a codec of fewer bits, which quantizer dropout trains
+    (SoundStream, Zeghidour et al. 2021, section III-C).
+    """
+    return {
+        name: tensor[: expected[name].shape[0]] if name.endswith(_OF_LEVELS) and name in expected else tensor
+        for name, tensor in tensors.items()
+    }
+
+
 def load_into(
     build: Callable[[], nn.Module],
     tensors: Tensors,
@@ -203,12 +226,13 @@ def load_into(
     if missing or unknown:
         raise InputError(_describe_names(source, missing, unknown))
     for name, tensor in tensors.items():
-        if tensor.shape != expected[name].shape:
+        if not fits(name, tensor.shape, expected[name].shape):
             raise InputError(
                 f"{source}: the tensor '{name}' has shape {list(tensor.shape)} but the "
                 f"configuration asks for {list(expected[name].shape)}; use the weights that belong "
                 f"to this configuration."
             )
+    tensors = first_levels(tensors, expected)
     floats = {n: t.to(device, torch.float32 if t.is_floating_point() else t.dtype) for n, t in tensors.items()}
     module.load_state_dict(floats, strict=True, assign=True)
     return module.eval().requires_grad_(False)

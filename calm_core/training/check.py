@@ -25,6 +25,7 @@ from calm_core.training.recipes import (
     TTSRecipe,
     embeddings_path,
 )
+from calm_core.weights import fits
 
 
 def build_without_storage(build: Callable[[], nn.Module], key: str) -> nn.Module:
@@ -60,7 +61,7 @@ def check_weights(path: Path, module: nn.Module, what: str) -> None:
     except (safetensors.SafetensorError, OSError) as error:
         raise InputError(f"The {what} {path} is damaged ({error}); copy it again.") from None
     for name, tensor in module.state_dict().items():
-        if found.get(name) != list(tensor.shape):
+        if name not in found or not fits(name, found[name], tensor.shape):
             raise InputError(
                 f"The {what} {path} does not fit the recipe: '{name}' is {found.get(name, 'missing')} there "
                 f"and {list(tensor.shape)} in the recipe's model."
@@ -89,8 +90,14 @@ def _width(path: Path, what: str, way_out: str, expected: int) -> int:
         raise InputError(f"The {what} {path} are damaged ({error}); {way_out}.") from None
 
 
-def check_latents(folder: Path, split: str, width: int) -> None:
+def check_latents(folder: Path, split: str, width: int, more: bool = False) -> None:
     """Compare the width of latents that are there with the codec's.
+
+    Args:
+        folder: Of the latents.
+        split: Of the corpus.
+        width: Channels that the codec makes.
+        more: Whether more will do, as codes of further levels do.
 
     Raises:
         InputError: They are damaged, or another codec's.
@@ -100,7 +107,7 @@ def check_latents(folder: Path, split: str, width: int) -> None:
         found = read_index(index_path(path)).get("channels", width)
     else:
         found = _width(path, "latents", "delete them and encode again", width)
-    if found != width:
+    if found < width or (found > width and not more):
         raise InputError(
             f"The latents in {folder} have {found} channels and the recipe's codec {width}; "
             "encode the corpus with this codec, or name the codec that made them."
@@ -162,7 +169,7 @@ def check_language_model(recipe: TTSRecipe | DistillationRecipe | ContinuationRe
     check_weights(recipe.codec, codec, "codec")
     for split in ("train", "valid"):
         if latents_exist(recipe.latents / f"{split}.safetensors"):
-            check_latents(recipe.latents, split, channels(codec))
+            check_latents(recipe.latents, split, channels(codec), more=isinstance(codec, RVQCodec))
         else:
             check_corpus(recipe.corpus)
         if isinstance(recipe, ContinuationRecipe) and recipe.model.clap is not None:

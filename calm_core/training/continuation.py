@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from calm_core.audio_lm import AudioLM, Weights
+from calm_core.codecs import RVQCodec
 from calm_core.errors import InputError
 from calm_core.heads import ConsistencyHead
 from calm_core.training import checkpoint
@@ -105,7 +106,7 @@ class ContinuationTrainer(LossTrainer):
                 recipe.latents / f"{split}.safetensors", recipe.model.text, tokenizer, model.codec.frame_rate,
                 recipe.seconds, recipe.text_dropout, recipe.on_corrupt,
                 None if recipe.model.clap is None else embeddings_path(recipe, split), recipe.clap_dropout,
-                recipe.without_end,
+                recipe.without_end, model.codec.levels if isinstance(model.codec, RVQCodec) else None,
             )
             for split in ("train", "valid")
         )  # fmt: skip

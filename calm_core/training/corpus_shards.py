@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,23 +31,59 @@ class _Task:
 
 def _write_shard(task: _Task) -> tuple[int, float]:
     """Write one shard and its part of the manifest; returns its rows and its seconds."""
-    audio_path = task.folder / f"shard-{task.number:04d}.flac"
-    rows_path = audio_path.with_suffix(".jsonl")
-    if not rows_path.exists():
-        rows, parts, start = [], [], 0
-        for job in task.jobs:
-            for row, audio in task.sounds(job):
-                rows.append({**row, "shard": audio_path.name, "start": start})
-                parts.append(np.round(audio * 32767).astype(np.int16))
-                start += len(audio)
-        whole = np.concatenate(parts) if parts else np.zeros(0, np.int16)
-        sf.write(f"{audio_path}.part", whole, task.sample_rate, format="FLAC", subtype="PCM_16")
-        os.replace(f"{audio_path}.part", audio_path)
-        part = Path(f"{rows_path}.part")
-        part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        os.replace(part, rows_path)  # the rows come last: their presence says that the shard is whole
-    rows = [json.loads(line) for line in rows_path.read_text(encoding="utf-8").splitlines()]
+    if not rows_path(task.folder, task.number).exists():
+        clips = ((row, pcm(audio)) for job in task.jobs for row, audio in task.sounds(job))
+        write_shard(task.folder, task.number, clips, task.sample_rate)
+    rows = read_rows(rows_path(task.folder, task.number))
     return len(rows), sum(row["samples"] for row in rows) / task.sample_rate
+
+
+def pcm(audio: np.ndarray) -> np.ndarray:
+    """Samples in [-1, 1] as those of 16 bits that a shard holds."""
+    return np.round(audio * 32767).astype(np.int16)
+
+
+def rows_path(folder: Path, number: int) -> Path:
+    """Where the rows of a shard are; there once the shard is whole."""
+    return folder / f"shard-{number:04d}.jsonl"
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a shard, or of a manifest."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def write_shard(
+    folder: Path, number: int, clips: Iterable[tuple[dict[str, Any], np.ndarray]], sample_rate: int
+) -> None:
+    """Write one shard, whole or not at all.
+
+    Args:
+        folder: Of the corpus.
+        number: Of the shard.
+        clips: Rows without `shard` and `start`, and their samples `[T]` of 16 bits.
+        sample_rate: Hz.
+    """
+    rows, parts, start, target = [], [], 0, rows_path(folder, number)
+    audio_path = target.with_suffix(".flac")
+    for row, samples in clips:
+        rows.append({**row, "shard": audio_path.name, "start": start})
+        parts.append(samples)
+        start += len(samples)
+    whole = np.concatenate(parts) if parts else np.zeros(0, np.int16)
+    sf.write(f"{audio_path}.part", whole, sample_rate, format="FLAC", subtype="PCM_16")
+    os.replace(f"{audio_path}.part", audio_path)
+    part = Path(f"{target}.part")
+    part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    os.replace(part, target)  # the rows come last: their presence says that the shard is whole
+
+
+def write_manifest(folder: Path, shards: int) -> None:
+    """Put the rows of all shards into `manifest.jsonl`, in order."""
+    with open(folder / "manifest.jsonl.part", "w", encoding="utf-8") as manifest:
+        for number in range(shards):
+            manifest.write(rows_path(folder, number).read_text(encoding="utf-8"))
+    os.replace(folder / "manifest.jsonl.part", folder / "manifest.jsonl")
 
 
 def write_corpus(
@@ -73,8 +109,5 @@ def write_corpus(
         for done, (rows, length) in enumerate(pool.imap_unordered(_write_shard, tasks), start=1):
             count, seconds = count + rows, seconds + length
             print(f"shard {done}/{len(tasks)}: {count} clips, {seconds / 3600:.2f} h", file=sys.stderr, flush=True)
-    with open(folder / "manifest.jsonl.part", "w", encoding="utf-8") as manifest:
-        for task in tasks:
-            manifest.write((folder / f"shard-{task.number:04d}.jsonl").read_text(encoding="utf-8"))
-    os.replace(folder / "manifest.jsonl.part", folder / "manifest.jsonl")
+    write_manifest(folder, len(tasks))
     return count, seconds

@@ -26,7 +26,7 @@ from calm_core.training.recipes import Strict, read_values
 from calm_core.training.sources import Record, Source, records
 from calm_core.training.statistics import write_statistics
 from calm_core.training.text_map import TextMapRecipe, fit_text_map
-from calm_core.weights import read_tensors
+from calm_core.weights import first_levels, read_tensors
 
 
 class EncodeRecipe(Strict):
@@ -72,7 +72,7 @@ def load_codec(recipe: EncodeRecipe, device: torch.device) -> Codec:
     shapes = build_without_storage(lambda: build_codec(recipe.codec_model), "codec_model")
     check_weights(recipe.codec, shapes, "codec")
     codec = build_codec(recipe.codec_model)
-    codec.load_state_dict(read_tensors(recipe.codec))
+    codec.load_state_dict(first_levels(read_tensors(recipe.codec), codec.state_dict()))
     return codec.to(device).eval().requires_grad_(False)
 
 

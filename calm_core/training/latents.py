@@ -15,7 +15,7 @@ from calm_core.training.data import Corpus, Row
 from calm_core.training.faults import OnCorrupt
 from calm_core.training.latent_shards import open_latents
 from calm_core.training.statistics import exact_statistics, write_statistics
-from calm_core.weights import read_tensors
+from calm_core.weights import first_levels, read_tensors
 
 
 @torch.inference_mode()
@@ -53,13 +53,13 @@ def _describe(row: Row) -> dict[str, object]:
 
 
 def load_codec(codec: Codec, path: Path) -> None:
-    """Give a codec its trained weights and freeze it.
+    """Give a codec its trained weights and freeze it; one with codebooks may have fewer levels than they.
 
     Raises:
         InputError: The file is missing or belongs to a codec of another shape.
     """
     try:
-        codec.load_state_dict(read_tensors(path))
+        codec.load_state_dict(first_levels(read_tensors(path), codec.state_dict()))
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise InputError(f"The codec {path} does not fit the recipe's model.codec: {reason}") from None

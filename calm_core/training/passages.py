@@ -78,6 +78,7 @@ class Passages:
         clap: File with the CLAP embeddings of the rows; None for a model without CLAP.
         clap_dropout: Share of the pieces whose embedding is dropped.
         without_end: Seconds at the end of each passage that no piece holds; at most half of a passage.
+        levels: Of codes, how many of the first are used; all when None.
 
     Raises:
         InputError: A passage lacks its words or its embeddings.
@@ -95,9 +96,10 @@ class Passages:
         clap: Path | None = None,
         clap_dropout: float = 0.0,
         without_end: float = 0.0,
+        levels: int | None = None,
     ):
         self.frames, self.rows = open_latents(path, on_corrupt)
-        self.count = round(seconds * frame_rate)
+        self.count, self.levels = round(seconds * frame_rate), levels
         self.without_end = round(without_end * frame_rate)
         self.lengths = torch.tensor([min(self.count, len(self._usable(row["id"]))) for row in self.rows])
         self.delay = 0 if text is None else text.delay
@@ -123,7 +125,7 @@ class Passages:
     def _usable(self, name: str) -> Tensor:
         """Frames of a passage without its end."""
         frames = self.frames[name]
-        return frames[: max(len(frames) - self.without_end, -(-len(frames) // 2))]
+        return frames[: max(len(frames) - self.without_end, -(-len(frames) // 2)), : self.levels]
 
     def collate(self, indices: list[int], generator: torch.Generator) -> PassageBatch:
         """A random piece of each of these rows."""

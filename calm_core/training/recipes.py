@@ -164,9 +164,11 @@ class ContinuationRecipe(Strict):
 
     kind: Literal["continuation"]
     folder: Path
-    latents: Path = Field(description="as for `kind: tts`; codes where the codec has codebooks")
+    latents: Path = Field(
+        description="as for `kind: tts`; codes, of as many levels or more, where the codec has codebooks"
+    )
     corpus: Path
-    codec: Path = Field(description="weights of a finished codec")
+    codec: Path = Field(description="weights of a finished codec; one with codebooks may have more levels than `model`")
     model: ContinuationModelConfig
     schedule: Schedule
     seconds: float = Field(20.0, gt=1, description="length of the pieces of passages")

@@ -38,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
     parser.add_argument(
         "--ablations", type=Path, metavar="FOLDER",
-        help="folder of models, or of finished runs, of tables 5, 7, 8 and 10 and figure 3: calm-music-base, "
+        help="folder of models, or of finished runs, of tables 4, 5, 7, 8 and 10 and figure 3: {calm,rq}-music-base, "
         "calm-music-without-{multiplier,noise,short-context,all}, calm-music-short-context-{5,20,40}, "
-        "calm-music-multiplier-N-at-STEPS, {calm,rq}-music-large, rq-music-half, calm-codec-music-dims-{32,96,128}, "
-        "calm-codec-music-wave, rq-codec-music-levels-{16,32}",
+        "calm-music-multiplier-N-at-STEPS, calm-codec-music-dims-{32,96,128}, calm-codec-music-wave, "
+        "rq-codec-music-levels-{16,32}; of other sizes and so packaged: {calm,rq}-music-large, rq-music-half",
     )  # fmt: skip
     for name, says in (
         ("prompts", "held-out prompts"), ("captions", "held-out captions"),

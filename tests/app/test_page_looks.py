@@ -40,12 +40,12 @@ def test_the_codec_tab_compares(visit: Visit) -> None:
 
 
 def test_a_bad_sound_in_the_codec_tab_is_one_sentence(visit: Visit) -> None:
+    visit.expected.add("MediaError")  # Gradio's preview cannot play it, and says so when it has tried
     visit.open_tab("Codec")
     visit.upload("#codec-sound", "bad.wav", b"no sound in here")
     visit.page.click("#codec-run")
     visit.page.wait_for_function("document.querySelector('.codec-alert').textContent.length > 0")
     assert "Traceback" not in visit.page.inner_text(".codec-alert")
-    visit.faults = [fault for fault in visit.faults if "MediaError" not in fault]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

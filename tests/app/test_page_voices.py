@@ -60,6 +60,7 @@ def test_a_microphone_recording_can_be_cloned(visit: Visit) -> None:
     ids=["silent", "short", "long", "text", "truncated"],
 )
 def test_a_bad_recording_is_one_sentence(visit: Visit, sound: bytes, words: str) -> None:
+    visit.expected.add("MediaError")  # Gradio's preview cannot play it, and says so when it has tried
     visit.page.get_by_text("Your own").click()
     visit.upload("#recording", "bad.wav", sound)
     visit.page.check("#consent input")
@@ -68,4 +69,3 @@ def test_a_bad_recording_is_one_sentence(visit: Visit, sound: bytes, words: str)
     sentence = visit.page.inner_text(ALERT)
     assert words in sentence
     assert "Traceback" not in sentence
-    visit.faults = [fault for fault in visit.faults if "MediaError" not in fault]  # Gradio's preview cannot play it

@@ -19,12 +19,17 @@ class Visit:
     def __init__(self, context, site: Site):
         self.site = site
         self.faults: list[str] = []
+        self.expected: set[str] = set()  # parts of messages that are no faults, whenever they come
         self.page = context.new_page()
-        self.page.on("console", lambda message: message.type == "error" and self.faults.append(message.text))
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", lambda message: message.type == "error" and self._note(message.text))
+        self.page.on("pageerror", lambda error: self._note(str(error)))
         self.page.on("request", lambda request: self._check_address(request.url))
         self.page.goto(site.url)
         self.page.wait_for_selector("body[data-ready]")
+
+    def _note(self, fault: str) -> None:
+        if not any(words in fault for words in self.expected):
+            self.faults.append(fault)
 
     def _check_address(self, url: str) -> None:
         if not url.startswith((self.site.url, "data:", "blob:")):

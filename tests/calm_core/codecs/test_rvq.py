@@ -7,6 +7,7 @@ from calm_core.codecs import RVQCodec, build_codec
 from calm_core.codecs.spectral import SpectralCodec
 from calm_core.config import RVQConfig, VAEConfig
 from calm_core.errors import InputError
+from calm_core.weights import load_into
 from tests.calm_core.codecs.test_trunk import PIECES, SPECTRAL, waves
 
 
@@ -55,6 +56,19 @@ def test_encoder_and_decoder_are_those_of_the_autoencoder(codec: RVQCodec) -> No
     assert torch.equal(plain.encode(wave), codec.autoencoder.encode(wave))
     latents = codec.encode(wave)
     assert torch.equal(plain.decode(latents), codec.decode(latents))
+
+
+def test_the_weights_of_more_levels_are_those_of_the_first_ones(codec: RVQCodec) -> None:
+    def of(levels: int) -> torch.nn.Module:
+        return build_codec(RVQConfig(kind="rvq", autoencoder=SPECTRAL, levels=levels, codebook_size=16))
+
+    tensors, wave = dict(codec.state_dict()), waves(codec, 2, 5)
+    coarse = load_into(lambda: of(2), tensors, "codec")
+    assert isinstance(coarse, RVQCodec) and coarse.quantizer.usage.shape == (2, 16)
+    assert torch.equal(coarse.codes(wave), codec.codes(wave)[..., :2])
+    assert torch.equal(coarse.encode(wave), codec.dequantize(codec.codes(wave)[..., :2]))
+    with pytest.raises(InputError, match=r"codebooks' has shape \[3, 16, 8\].*\[4, 16, 8\]"):
+        load_into(lambda: of(4), tensors, "codec")
 
 
 def test_gradients_reach_the_encoder_through_the_codes() -> None:

@@ -95,6 +95,23 @@ def test_the_text_is_learned_and_the_run_becomes_a_model(recipe: Path, tmp_path:
     assert not speaker.discrete or made.meta["temperature"] == 0.8
 
 
+@pytest.mark.parametrize("recipe", ["rq_transformer"], indirect=True)
+def test_a_model_may_use_the_first_levels_of_its_codec(recipe: Path, tmp_path: Path) -> None:
+    changes = [f"folder={tmp_path / 'run'}", "model.codec.levels=2", "schedule.steps=2"]
+    train_recipe(recipe, changes, resume=False)
+    read = read_recipe(recipe, changes)
+    assert isinstance(read, ContinuationRecipe)
+    package(read, tmp_path / "made", "A model", "MIT", codec_id="codec", weights="int8")
+    (tmp_path / "codec").mkdir()
+    (tmp_path / "codec" / "model.safetensors").write_bytes(read.codec.read_bytes())
+    speaker = calm_core.load(str(tmp_path / "made"), task="speech_continuation")
+    assert speaker.generate(Audio(tiny.recording(2.0), 24_000), 1.0, seed=1).seconds == pytest.approx(3.0)
+    codec = load_file(tmp_path / "run" / "model.safetensors")["codec.quantizer.codebooks"]
+    assert torch.equal(codec, load_file(read.codec)["quantizer.codebooks"][:2])
+    with pytest.raises(InputError, match="codebooks' is \\[3, 16, 8\\] there and \\[4, 16, 8\\]"):
+        train_recipe(recipe, [*changes, "model.codec.levels=4"], resume=False)
+
+
 def test_resuming_equals_never_having_stopped(recipe: Path, tmp_path: Path) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"
     train_recipe(recipe, [f"folder={whole}", "schedule.steps=6"], resume=False)
