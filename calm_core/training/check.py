@@ -15,6 +15,7 @@ from calm_core.codecs import Codec, RVQCodec, build_codec
 from calm_core.config import ContinuationModelConfig, TTSModelConfig
 from calm_core.errors import InputError
 from calm_core.model import CALM
+from calm_core.training.data import check_corpus
 from calm_core.training.latent_shards import index_path, latents_exist, read_index
 from calm_core.training.recipes import (
     AnyRecipe,
@@ -66,18 +67,6 @@ def check_weights(path: Path, module: nn.Module, what: str) -> None:
                 f"The {what} {path} does not fit the recipe: '{name}' is {found.get(name, 'missing')} there "
                 f"and {list(tensor.shape)} in the recipe's model."
             )
-
-
-def check_corpus(folder: Path) -> None:
-    """Look whether there is a corpus.
-
-    Raises:
-        InputError: There is none.
-    """
-    if not (folder / "manifest.jsonl").exists():
-        raise InputError(
-            f"There is no corpus in {folder} (no manifest.jsonl); make it with: calm synthesize RECIPE.yaml"
-        )
 
 
 def _width(path: Path, what: str, way_out: str, expected: int) -> int:

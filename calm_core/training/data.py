@@ -1,4 +1,4 @@
-"""Read a corpus made by `calm synthesize`: manifest rows, audio, random crops."""
+"""Read a corpus made by `calm synthesize` or `calm collect`: manifest rows, audio, random crops."""
 
 import json
 from dataclasses import dataclass, field
@@ -33,6 +33,19 @@ class Row:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
+def check_corpus(folder: Path) -> None:
+    """Look whether there is a corpus.
+
+    Raises:
+        InputError: There is none.
+    """
+    if not (folder / "manifest.jsonl").exists():
+        raise InputError(
+            f"There is no corpus in {folder} (no manifest.jsonl); make it with: calm synthesize RECIPE.yaml, or of "
+            "recordings with: calm collect RECIPE.yaml"
+        )
+
+
 # Of decoded shards in memory: 39 hours at 32 kHz.
 _KEPT_BYTES = 9 * 10**9
 
@@ -53,12 +66,8 @@ class Corpus:
 
     def __init__(self, folder: Path, split: str):
         self.folder = folder
-        manifest = folder / "manifest.jsonl"
-        if not manifest.exists():
-            raise InputError(
-                f"There is no corpus in {folder} (no manifest.jsonl); make it with: calm synthesize RECIPE.yaml"
-            )
-        with open(manifest, encoding="utf-8") as lines:
+        check_corpus(folder)
+        with open(folder / "manifest.jsonl", encoding="utf-8") as lines:
             rows = [Row(**json.loads(line)) for line in lines]
         self.rows = [row for row in rows if row.split == split]
         self.in_memory = 2 * sum(row.samples for row in rows) <= _KEPT_BYTES

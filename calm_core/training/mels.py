@@ -39,24 +39,29 @@ def mels_path(folder: Path, split: str) -> Path:
 def encode_mels(corpus: Corpus, split: str, folder: Path, config: ClapAudioConfig) -> None:
     """Write the bands of every row of a corpus; a run that was killed goes on behind the shards that it has finished.
 
+    Rows without a caption are left out, with a count on stderr: real music has some.
+
     Raises:
-        InputError: A row has no caption.
+        InputError: No row has a caption.
     """
     writer, log_mel = ShardWriter(folder, f"mels-{split}", rows_a_shard=500), build_log_mel(config)
     before, shard = set(writer.done), ""
-    for number, row in enumerate(corpus.rows):
-        captions = [caption for caption in row.captions or [row.text] if caption.strip()]
-        if not captions:
-            raise InputError(f"The row {row.id} of {corpus.folder} has no caption, which CLAP learns from.")
+    said = {row.id: [text for text in row.captions or [row.text] if text.strip()] for row in corpus.rows}
+    captioned = [row for row in corpus.rows if said[row.id]]
+    if not captioned:
+        raise InputError(f"No row of the split {split!r} of {corpus.folder} has a caption, which CLAP learns from.")
+    if len(captioned) < len(corpus.rows):
+        print(f"{len(corpus.rows) - len(captioned)} rows of {split} have no caption and are left out", file=sys.stderr)
+    for number, row in enumerate(captioned):
         if row.id in before:
             continue
         if row.shard != shard:
             corpus.release()
             shard = row.shard
         wave = resample(corpus.audio(row), corpus.sample_rate, config.sample_rate)
-        writer.add({"id": row.id, "captions": captions}, log_mel(wave[None])[0])
+        writer.add({"id": row.id, "captions": said[row.id]}, log_mel(wave[None])[0])
         if number % 200 == 0:
-            print(f"mel bands {number}/{len(corpus.rows)}", file=sys.stderr, flush=True)
+            print(f"mel bands {number}/{len(captioned)}", file=sys.stderr, flush=True)
     writer.flush()
     corpus.release()
     write_index(folder, f"mels-{split}", {name: getattr(config, name) for name in _MADE_WITH})

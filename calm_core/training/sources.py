@@ -19,11 +19,12 @@ from calm_core.training.recipes import Strict
 from calm_core.training.recordings.datasets import DatasetSource, stream
 from calm_core.training.recordings.found import AUDIO_ENDINGS, Found, decode_sound
 from calm_core.training.recordings.music_sets import FmaSource, JamendoSource, MusicCapsSource, found_in
+from calm_core.training.recordings.music_tags import sentences
 from calm_core.training.tars import expand, read_tars
 
 
 class CorpusSource(Strict):
-    """`kind: corpus`: a split of a corpus made by `calm synthesize`."""
+    """`kind: corpus`: a split of a corpus made by `calm synthesize` or `calm collect`."""
 
     kind: Literal["corpus"]
     folder: Path
@@ -71,12 +72,15 @@ def _from_tar(sample: dict[str, Any]) -> Found:
     if ending is None:
         raise ValueError(f"it has no {', '.join(AUDIO_ENDINGS)} but {', '.join(k for k in sample if k != 'key')}")
     facts = json.loads(sample["json"]) if "json" in sample else {}
-    said = facts.get("captions") or [facts[name] for name in ("caption",) if name in facts]
+    if not isinstance(facts, dict):
+        raise ValueError("its json is no object")
+    facts = {name: value for name, value in facts.items() if value is not None}
+    said = sentences(facts.get("captions")) or sentences(facts.get("caption"))
     text = sample["txt"].decode("utf-8").strip() if "txt" in sample else str(facts.get("text", "")).strip()
-    speaker = facts.get("speaker", facts.get("speaker_id", facts.get("artist", sample["key"])))
+    speaker = next((facts[name] for name in ("speaker", "speaker_id", "artist") if name in facts), sample["key"])
     return Found(
         str(facts.get("id", sample["key"])), sample[ending], text or next(iter(said), ""), str(speaker),
-        facts.get("dnsmos"), facts={"captions": list(said)} if said else {},
+        facts.get("dnsmos"), facts={"captions": said} if said else {},
     )  # fmt: skip
 
 
@@ -108,7 +112,8 @@ def found(source: OthersSource, faults: Faults, process: int = 0, processes: int
         try:
             item = read(row)
         except (ValueError, KeyError, TypeError) as error:
-            faults.meet(f"the record {row.get('key') or row.get('id') or row.get('__key__')}", error)
+            name = row["key"] if isinstance(source, TarSource) else source.name_of(row)
+            faults.meet(f"the record {name}", error)
             continue
         if source.least_dnsmos is None or item.dnsmos is None or item.dnsmos >= source.least_dnsmos:
             yield item

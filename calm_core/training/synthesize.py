@@ -186,6 +186,9 @@ def main_recipe(path: Path, overrides: list[str]) -> dict[str, float]:
     Raises:
         InputError: See `load_recipe` and `synthesize`.
     """
-    if read_values(path, overrides).get("kind") == "music":
+    kind = read_values(path, overrides).get("kind")
+    if kind == "collect":
+        raise InputError(f"The recipe {path} is of a corpus of recordings; make it with: calm collect {path}")
+    if kind == "music":
         return music_corpus.synthesize(music_corpus.load_recipe(path, overrides))
     return synthesize(load_recipe(path, overrides))

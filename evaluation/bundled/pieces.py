@@ -63,7 +63,7 @@ class Piece:
 
 
 class HeldOut:
-    """The pieces of a corpus that no model was trained on, in its order, held-out ones first.
+    """The pieces of a corpus that no model was trained on and that have captions, in its order, held-out ones first.
 
     Args:
         corpus: Folder of `manifest.jsonl` and its FLAC shards.
@@ -83,10 +83,10 @@ class HeldOut:
                 continue
             except soundfile.LibsndfileError as error:
                 raise InputError(f"Cannot read a shard of {corpus} ({error}); make the corpus again.") from error
-            self.pieces += [Piece(row, corpus / row.shard, found.sample_rate) for row in found.rows]
-        for piece in self.pieces:
-            if not (piece.row.text or piece.row.captions):
-                raise InputError(f"The piece {piece.name} of {corpus} has no caption; give a corpus of music.")
+            rows = [row for row in found.rows if row.text or row.captions]
+            if not rows and split == "heldout":
+                raise InputError(f"No held-out piece of {corpus} has a caption; give a corpus of music with captions.")
+            self.pieces += [Piece(row, corpus / row.shard, found.sample_rate) for row in rows]
 
     def facts(self) -> list[Any]:
         """All that measurements on these pieces depend on, for a fingerprint."""

@@ -14,6 +14,8 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +37,7 @@ from calm_core.training.sources import OthersSource, found
 
 _QUIETEST = 10 ** (-60 / 20)
 """Pieces whose peak is below -60 dBFS are silence."""
-# Recordings that are decoded before their pieces are written: enough to keep processes busy, few enough for memory.
+# Recordings for each process that are decoded before their pieces are written: a few keep it busy.
 _AHEAD = 4
 
 
@@ -48,7 +50,9 @@ class CollectRecipe(Strict):
     sample_rate: int = Field(32_000, ge=8_000, le=96_000)
     seconds: float = Field(30.0, ge=1.0, le=600.0, description="longest piece; longer recordings are cut")
     least_seconds: float = Field(5.0, ge=0.1, description="shorter recordings and ends are left out")
-    most_seconds: float = Field(1800.0, gt=0, description="read of a recording; what is behind them is left out")
+    most_seconds: float = Field(
+        1800.0, gt=0, le=7200, description="read of a recording; what is behind them is left out"
+    )
     pieces_a_recording: int | None = Field(None, ge=1, description="the first so many; all of them when left out")
     loudness_lufs: float | None = Field(None, ge=-40.0, le=-10.0, description="of each piece; as it is when left out")
     valid_per_mille: int = Field(10, ge=0, le=500, description="of the artists that the source puts in no split")
@@ -144,7 +148,8 @@ def _begin(recipe: CollectRecipe) -> tuple[int, set[str]]:
     matters = recipe.model_dump(mode="json", exclude={"folder", "processes", "on_corrupt", "limit"})
     path = folder / "collect.json"
     folder.mkdir(parents=True, exist_ok=True)
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != matters:
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if rows_path(folder, 0).exists() and before != matters:
         raise InputError(f"{folder} has shards of another recipe; name another folder, or delete it.")
     part = Path(f"{path}.part")
     part.write_text(json.dumps(matters, indent=1), encoding="utf-8")
@@ -158,17 +163,27 @@ def _begin(recipe: CollectRecipe) -> tuple[int, set[str]]:
 
 
 @contextmanager
-def _mapping(processes: int) -> Iterator[Callable[[Callable[[Found], Cut], Iterable[Found]], list[Cut]]]:
-    """A map over recordings, by as many processes."""
+def _mapping(processes: int) -> Iterator[Callable[[Callable[[Found], Cut], Iterable[Found]], Iterator[Cut]]]:
+    """A map over recordings, by as many processes.
+
+    Raises:
+        InputError: A process was killed.
+    """
     if processes == 1:
-        yield lambda function, items: [function(item) for item in items]
+        yield map
         return
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield partial(pool.map, chunksize=1)
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        try:
+            yield pool.map
+        except BrokenProcessPool:
+            raise InputError(
+                f"One of {processes} processes was killed, as where memory runs out; set fewer processes or a smaller "
+                "most_seconds, and start again: finished shards stay."
+            ) from None
 
 
 def collect(recipe: CollectRecipe) -> dict[str, Any]:
-    """Make the corpus; returns its figures: pieces, hours, pieces of each split, what was left out.
+    """Make the corpus; returns its figures: pieces, hours, pieces of each split, and what this run left out.
 
     Raises:
         InputError: The corpus is there already, the source fails (see `sources.found`), something is damaged and that
@@ -184,10 +199,11 @@ def collect(recipe: CollectRecipe) -> dict[str, Any]:
         for item in islice(found(recipe.source, faults), recipe.limit):
             if item.id in seen:
                 left["seen twice"] += 1
-            elif recipe.only_captioned and not item.facts.get("captions"):
+                continue
+            seen.add(item.id)
+            if recipe.only_captioned and not (item.facts.get("captions") or item.text):
                 left["without caption"] += 1
             elif item.id not in done:
-                seen.add(item.id)
                 yield item
 
     with _mapping(recipe.processes) as over:
@@ -203,7 +219,7 @@ def collect(recipe: CollectRecipe) -> dict[str, Any]:
                 if len(waiting) >= recipe.pieces_a_shard:
                     write_shard(recipe.folder, shards, waiting, recipe.sample_rate)
                     shards, waiting = shards + 1, []
-                    print(f"{shards} shards, {len(seen) + len(done)} recordings", file=sys.stderr, flush=True)
+                    print(f"{shards} shards, {len(seen)} recordings", file=sys.stderr, flush=True)
     if waiting:
         write_shard(recipe.folder, shards, waiting, recipe.sample_rate)
         shards += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from calm_core.errors import InputError
 from calm_core.hub import offline
 from calm_core.training.recipes import Strict
 from calm_core.training.recordings.found import Found
-from calm_core.training.recordings.music_tags import attributes, captions
+from calm_core.training.recordings.music_tags import attributes, captions, sentences
 
 
 class Columns(Strict):
@@ -37,7 +37,7 @@ class DatasetSource(Strict):
     """`kind: dataset`: a dataset of the Hub, or a local folder of the same files, streamed with `datasets`."""
 
     kind: Literal["dataset"]
-    path: str = Field(description="OWNER/NAME, or a folder of parquet files or tars")
+    path: str = Field(description="OWNER/NAME, or a folder; parquet files, or for emilia tars")
     name: str | None = Field(None, description="configuration of the dataset, such as clean")
     split: str = "train"
     revision: str | None = None
@@ -46,6 +46,11 @@ class DatasetSource(Strict):
     shuffle: int = Field(0, ge=0, description="rows of the shuffle buffer")
     seed: int = 0
     least_dnsmos: float | None = Field(None, description="leave out rows that sound worse (emilia)")
+
+    def name_of(self, row: dict[str, Any]) -> str:
+        """How messages call a row."""
+        known = self.columns.id if self.layout == "music" else "id" if self.layout == "librispeech" else "__key__"
+        return str(row.get(known))
 
     @property
     def needed(self) -> list[str]:
@@ -56,6 +61,7 @@ class DatasetSource(Strict):
 
 
 Row = dict[str, Any]
+_NO_LABEL = -1  # as datasets mark a label that is not known
 
 
 def stream(source: DatasetSource, process: int, processes: int) -> tuple[Iterator[Row], Callable[[Row], Found]]:
@@ -84,7 +90,7 @@ def stream(source: DatasetSource, process: int, processes: int) -> tuple[Iterato
 
     try:
         rows = load()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         raise InputError(f"The dataset {source.path} cannot be opened: {str(error).splitlines()[0]}") from None
     features = dict(rows.features or {})
     missing = [name for name in source.needed if name not in features]
@@ -107,11 +113,30 @@ def stream(source: DatasetSource, process: int, processes: int) -> tuple[Iterato
         "emilia": _from_emilia,
         "music": lambda row: _from_music(row, source.columns, features),
     }
-    return iter(split_dataset_by_node(rows, process, processes)), reads[source.layout]
+    return _of_parquet(split_dataset_by_node(rows, process, processes), source), reads[source.layout]
+
+
+def _of_parquet(rows: Iterable[Row], source: DatasetSource) -> Iterator[Row]:
+    """The rows; only those of parquet files, and Emilia's, come with sounds as bytes.
+
+    Raises:
+        InputError: They lie elsewhere, where `datasets` would decode them.
+    """
+    try:
+        yield from rows
+    except ImportError:
+        raise InputError(
+            f"The sounds of the dataset {source.path} are not in parquet files; read tars with kind: tars, "
+            "or convert the dataset to parquet."
+        ) from None
 
 
 def _sound(value: dict[str, Any]) -> bytes | Path:
-    return value["bytes"] if value["bytes"] is not None else Path(value["path"])
+    if value["bytes"] is not None:
+        return value["bytes"]
+    if "://" in str(value["path"]):
+        raise ValueError(f"its sound is not in the row but at {value['path']}")
+    return Path(value["path"])
 
 
 def _from_librispeech(row: Row) -> Found:
@@ -131,7 +156,9 @@ def _from_music(row: Row, columns: Columns, features: dict[str, Any]) -> Found:
             ("genres", columns.genres), ("moods", columns.moods), ("instruments", columns.instruments),
         )
     }  # fmt: skip
-    written = [text.strip() for column in columns.captions for text in _sentences(row[column]) if text.strip()]
+    written = [text for column in columns.captions for text in sentences(row[column])]
+    if row[columns.id] is None:
+        raise ValueError(f"its {columns.id} is empty")
     artist = None if columns.artist is None else row[columns.artist]
     known = attributes(tags["genres"], tags["moods"], tags["instruments"], artist=artist)
     said = written or captions(known)
@@ -142,12 +169,6 @@ def _from_music(row: Row, columns: Columns, features: dict[str, Any]) -> Found:
     )  # fmt: skip
 
 
-def _sentences(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return [str(text) for text in value] if isinstance(value, list) else [str(value)]
-
-
 def _values(value: Any, feature: Any) -> list[str]:
     """The values of a cell as texts; labels are kept as numbers, whose names the feature knows."""
     if value is None:
@@ -156,4 +177,5 @@ def _values(value: Any, feature: Any) -> list[str]:
         return [part.strip() for part in value.split(",")]
     inner = getattr(feature, "feature", feature)
     to_text = getattr(inner, "int2str", str)
-    return [to_text(each) for each in (value if isinstance(value, list) else [value])]
+    every = value if isinstance(value, list) else [value]
+    return [to_text(each) for each in every if each is not None and each != _NO_LABEL]

@@ -59,7 +59,7 @@ def decode_sound(sound: bytes | Path, sample_rate: int, most_seconds: float = ma
             count = -1 if math.isinf(most_seconds) else round(most_seconds * rate)
             samples = file.read(count, dtype="float32", always_2d=True)
     except sf.LibsndfileError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(f"{error}; what libsndfile does not read, such as m4a, has to be converted") from None
     mono = samples.mean(axis=1)
     if not len(mono) or not np.isfinite(mono).all():
         raise ValueError("it holds no samples, or some that are not finite")

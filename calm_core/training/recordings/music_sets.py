@@ -7,6 +7,7 @@ import ast
 import csv
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,7 @@ from pydantic import Field
 from calm_core.errors import InputError
 from calm_core.training.recipes import Strict
 from calm_core.training.recordings.found import AUDIO_ENDINGS, Found, Split
-from calm_core.training.recordings.music_tags import attributes, captions
+from calm_core.training.recordings.music_tags import attributes, captions, sentences
 
 _LONGEST_CELL = 2**24  # characters; FMA's table has whole biographies
 _FMA_SUBSETS = ("small", "medium", "large")
@@ -62,7 +63,9 @@ MusicSet = Annotated[FmaSource | JamendoSource | MusicCapsSource, Field(discrimi
 
 
 def found_in(source: FmaSource | JamendoSource | MusicCapsSource) -> Iterator[Found]:
-    """The recordings of a set, in the order of its tables; what its authors put in no split counts as for training.
+    """The recordings of a set, in the order of its tables.
+
+    Where one split is asked for, what the authors put in none counts as for training.
 
     Raises:
         InputError: A table or a folder is missing or laid out otherwise.
@@ -73,7 +76,9 @@ def found_in(source: FmaSource | JamendoSource | MusicCapsSource) -> Iterator[Fo
         found = _jamendo(source)
     else:
         found = _musiccaps(source)
-    return (item for item in found if source.split in (None, item.split or "train"))
+    if source.split is None:
+        return found
+    return (replace(item, split=source.split) for item in found if (item.split or "train") == source.split)
 
 
 def _rows(path: Path, delimiter: str = ",") -> Iterator[list[str]]:
@@ -181,21 +186,23 @@ def _musiccaps(source: MusicCapsSource) -> Iterator[Found]:
     if missing:
         raise InputError(f"The table {source.table} is not MusicCaps': it has no column {', '.join(missing)}.")
     gone = count = 0
-    for row in rows:
-        if len(row) < len(places):
-            continue
-        video, start, _, aspects, caption, evaluation = (row[places[name]] for name in _MUSICCAPS_COLUMNS)
-        count += 1
-        file = next((path for ending in AUDIO_ENDINGS if (path := audio / f"{video}.{ending}").is_file()), None)
-        if file is None:
-            gone += 1
-            continue
-        split: Split | None = "heldout" if evaluation.strip().lower() == "true" else None
-        said = [" ".join(text.split()) for text in (caption, ", ".join(map(str, _listing(aspects)))) if text.strip()]
-        known = attributes(aspects=_listing(aspects), start_s=start)
-        yield Found(
-            f"musiccaps-{video}", file, said[0] if said else "", video, split=split,
-            facts={"captions": said, "attributes": known},
-        )  # fmt: skip
-    if gone:
-        print(f"MusicCaps: {gone} of {count} clips are not in {audio}", file=sys.stderr, flush=True)
+    try:
+        for row in rows:
+            if len(row) < len(places):
+                continue
+            video, start, _, aspects, caption, evaluation = (row[places[name]] for name in _MUSICCAPS_COLUMNS)
+            count += 1
+            file = next((path for ending in AUDIO_ENDINGS if (path := audio / f"{video}.{ending}").is_file()), None)
+            if file is None:
+                gone += 1
+                continue
+            split: Split | None = "heldout" if evaluation.strip().lower() == "true" else None
+            said = sentences([caption, ", ".join(map(str, _listing(aspects)))])
+            known = attributes(aspects=_listing(aspects), start_s=start)
+            yield Found(
+                f"musiccaps-{video}", file, said[0] if said else "", video, split=split,
+                facts={"captions": said, "attributes": known},
+            )  # fmt: skip
+    finally:  # also where no more are asked for
+        if gone:
+            print(f"MusicCaps: {gone} of {count} clips are not in {audio}", file=sys.stderr, flush=True)

@@ -46,6 +46,12 @@ def captions(of: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(made))
 
 
+def sentences(value: Any) -> list[str]:
+    """A text, a list of texts or nothing, as texts that are not empty."""
+    every = value if isinstance(value, list) else [value]
+    return [" ".join(str(text).split()) for text in every if text is not None and str(text).strip()]
+
+
 def _spelt(tags: Sequence[str]) -> list[str]:
     """Tags as words, each once."""
     words = (" ".join(str(tag).replace("_", " ").split()).lower() for tag in tags)

@@ -16,10 +16,11 @@ from calm_core.cli import main
 from calm_core.config import ClapModelConfig
 from calm_core.errors import InputError
 from calm_core.training.cost import trace
+from calm_core.training.data import Corpus
 from calm_core.training.dry_run import OUTLINES
 from calm_core.training.latent_shards import index_path
 from calm_core.training.loop import train_recipe
-from calm_core.training.mels import Augmentation, ClapBatch, Clips, mels_path
+from calm_core.training.mels import Augmentation, ClapBatch, Clips, encode_mels, mels_path
 from calm_core.training.recipes import ClapRecipe, embeddings_file, read_recipe
 from tests.calm_core.clap import sounds
 
@@ -159,16 +160,24 @@ def test_bands_made_with_other_settings_are_refused(trained: dict[str, float], r
         train_recipe(recipe, ["model.audio.hop=80", "folder=elsewhere"], resume=False)
 
 
-def test_a_row_without_a_caption_is_named(tmp_path: Path, recipe: Path) -> None:
-    corpus = sounds.write_corpus(tmp_path / "corpus", {"train": 4, "valid": 4})
+def test_rows_without_a_caption_are_left_out(tmp_path: Path, recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = sounds.write_corpus(tmp_path / "corpus", {"train": 5, "valid": 4})
     manifest = corpus / "manifest.jsonl"
     rows = [json.loads(line) for line in manifest.read_text().splitlines()]
     rows[1] |= {"text": " ", "captions": []}
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    changes = [f"corpus={corpus}", f"mels={tmp_path / 'mels'}", f"folder={tmp_path / 'run'}"]
-    with pytest.raises(InputError, match=r"The row train1 of .* has no caption"):
+    read = read_recipe(recipe, [])
+    assert isinstance(read, ClapRecipe)
+    audio = read.model.audio
+    encode_mels(Corpus(corpus, "train"), "train", tmp_path / "mels", audio)
+    left = [row["id"] for row in Clips(tmp_path / "mels", "train", audio).rows]
+    assert left == ["train0", "train2", "train3", "train4"]
+    assert "1 rows of train have no caption" in capsys.readouterr().err
+    manifest.write_text("".join(json.dumps(row | {"text": "", "captions": []}) + "\n" for row in rows))
+    changes = [f"corpus={corpus}", f"mels={tmp_path / 'none'}", f"folder={tmp_path / 'run'}"]
+    with pytest.raises(InputError, match=r"No row of the split 'train' of .* has a caption"):
         train_recipe(recipe, changes, resume=False)
-    assert not index_path(mels_path(tmp_path / "mels", "train")).exists()
+    assert not index_path(mels_path(tmp_path / "none", "train")).exists()
 
 
 def test_what_is_missing_is_said_before_any_work(recipe: Path, tmp_path: Path) -> None:

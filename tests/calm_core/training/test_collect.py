@@ -1,8 +1,12 @@
 """Real music as its authors lay it out, made here in their layouts, to a corpus that trainers read."""
 
 import csv
+import gc
 import io
 import json
+import os
+import signal
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,7 @@ from calm_core.training.recordings.collect import collect, read_collect_recipe, 
 from calm_core.training.recordings.found import Found
 from calm_core.training.recordings.music_tags import attributes, captions
 from calm_core.training.sources import found
-from tests.calm_core.training.test_sources import source
+from tests.calm_core.training.test_sources import add, sound, source
 from tests.calm_core.training.tiny_runs import write
 
 RATE = 16_000
@@ -100,7 +104,7 @@ def musiccaps(folder: Path) -> Path:
     return folder / "musiccaps-public.csv"
 
 
-def dataset(folder: Path) -> Path:
+def dataset(folder: Path, genres: Any = ([1, 0], None), names: Any = ("a", "b")) -> Path:
     """A parquet file with columns of music; genres are lists of labels, as in copies of FMA on the Hub."""
     folder.mkdir(parents=True)
     sounds = []
@@ -109,7 +113,7 @@ def dataset(folder: Path) -> Path:
         sf.write(file, tone(pitch, 1.0), 44_100, format="FLAC")
         sounds.append({"bytes": file.getvalue(), "path": f"{pitch}.flac"})
     table = pa.table({
-        "sound": sounds, "name": ["a", "b"], "genres": pa.array([[1, 0], None], pa.list_(pa.int64())),
+        "sound": sounds, "name": list(names), "genres": pa.array(genres, pa.list_(pa.int64())),
         "moods": ["calm, dark", ""], "by": ["Ann", None],
         "says": pa.array([["It is calm."], []], pa.list_(pa.string())),
     })  # fmt: skip
@@ -171,7 +175,12 @@ def test_musiccaps_leaves_out_what_vanished(tmp_path: Path, capsys: pytest.Captu
     assert "1 of 3 clips are not in" in capsys.readouterr().err
     for part, name in (("train", "-1LrH01Ei1w"), ("heldout", "-0Gj8-vB1q4")):
         only = source(kind="musiccaps", table=str(table), audio=str(table.parent), split=part)
-        assert [row.speaker for row in found(only, Faults("stop"))] == [name]
+        assert [(row.speaker, row.split) for row in found(only, Faults("stop"))] == [(name, part)]
+    capsys.readouterr()
+    some = found(source(kind="musiccaps", table=str(table), audio=str(table.parent), split="train"), Faults("stop"))
+    assert next(some).speaker == "-1LrH01Ei1w"
+    some.close()  # as a limit does
+    assert "1 of 3 clips are not in" in capsys.readouterr().err
 
 
 def test_a_dataset_says_which_column_is_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,6 +197,63 @@ def test_a_dataset_says_which_column_is_what(tmp_path: Path, monkeypatch: pytest
     assert (second.id, second.speaker, second.text, second.facts["captions"]) == ("b", "b", "", [])
     with pytest.raises(InputError, match=r"it has sound, name, .* and no tune; choose another layout or columns"):
         list(found(source(**given | {"columns": columns | {"artist": "tune"}}), Faults("stop")))
+
+
+def test_rows_that_cannot_be_used_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setenv("CALM_OFFLINE", "1")
+    folder = dataset(tmp_path / "set", genres=[[-1, 0], [7]], names=["a", "b"])
+    columns = {"audio": "sound", "id": "name", "genres": "genres"}
+    given = {"kind": "dataset", "path": str(folder), "layout": "music", "columns": columns}
+    (kept,) = found(source(**given), Faults("skip"))
+    assert kept.facts["attributes"]["genres"] == ["pop"]  # -1 is no label
+    assert "skipped the record b: Invalid integer class label 7" in capsys.readouterr().err
+    dataset(tmp_path / "nameless", names=["a", None])
+    assert len(list(found(source(**given | {"path": str(tmp_path / "nameless")}), Faults("skip")))) == 1
+    assert "skipped the record None: its name is empty" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # datasets leaves its table open
+def test_sounds_outside_parquet_files_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    put(tmp_path / "loose" / "a.wav", 300, 1.0)
+    (tmp_path / "loose" / "metadata.csv").write_text("file_name,name\na.wav,one\n")
+    path = write(tmp_path / "collect.yaml", {
+        "kind": "collect", "folder": str(tmp_path / "corpus"), "processes": 1,
+        "source": {"kind": "dataset", "path": str(tmp_path / "loose"), "layout": "music", "columns": {"id": "name"}},
+    })  # fmt: skip
+    assert main(["collect", str(path)]) == 2
+    assert "loose are not in parquet files; read tars with kind: tars" in capsys.readouterr().err
+    gc.collect()
+
+
+def test_captions_in_tars(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    beside = [
+        {"captions": "Sad song."},
+        {"caption": ["One.", "Two."]},
+        {"caption": None, "artist": None},
+        ["no object"],
+    ]
+    with tarfile.open(tmp_path / "music.tar", "w") as tar:
+        for number, facts in enumerate(beside):
+            add(tar, f"{number}.json", json.dumps(facts).encode())
+            add(tar, f"{number}.flac", sound(number))
+        add(tar, "4.txt", b"In words.")
+        add(tar, "4.flac", sound(4))
+    rows = list(found(source(kind="tars", tars=[str(tmp_path / "music.tar")]), Faults("skip")))
+    assert [(row.text, row.facts.get("captions"), row.speaker) for row in rows] == [
+        ("Sad song.", ["Sad song."], "0"), ("One.", ["One.", "Two."], "1"), ("", None, "2"), ("In words.", None, "4"),
+    ]  # fmt: skip
+    assert "skipped the record 3: its json is no object" in capsys.readouterr().err
+    path = write(tmp_path / "collect.yaml", {
+        "kind": "collect", "folder": str(tmp_path / "corpus"), "only_captioned": True, "processes": 1,
+        "source": {"kind": "tars", "tars": [str(tmp_path / "music.tar")]}, "on_corrupt": "skip", "least_seconds": 0.5,
+    })  # fmt: skip
+    assert collect(read_collect_recipe(path, ["held_out_per_mille=0", "valid_per_mille=0"]))["train"] == 3
 
 
 def test_tags_that_are_not_there_are_no_caption() -> None:
@@ -250,6 +316,32 @@ def test_a_stopped_run_goes_on_behind_its_last_shard(recipe: Path, tmp_path: Pat
     collect(read_collect_recipe(recipe, again[:1]))
     whole, resumed = ((tmp_path / name / "manifest.jsonl").read_text() for name in ("corpus", "again"))
     assert whole == resumed and (tmp_path / "again" / "shard-0000.flac").stat().st_mtime_ns == written
+
+
+def test_what_went_wrong_before_the_first_shard_can_be_corrected(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["collect", str(recipe), "source.folder=elsewhere"]) == 2
+    assert "There is no folder elsewhere/fma_large" in capsys.readouterr().err
+    assert main(["collect", str(recipe), "limit=1"]) == 0
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "shard-0000.jsonl").write_text('{"id": "speech"}\n')  # of another command, stopped
+    capsys.readouterr()
+    assert main(["collect", str(recipe), f"folder={others}"]) == 2
+    assert "has shards of another recipe" in capsys.readouterr().err and not (others / "collect.json").exists()
+    assert main(["synthesize", str(recipe)]) == 2
+    assert "make it with: calm collect" in capsys.readouterr().err
+
+
+def test_a_process_that_is_killed_ends_the_run_with_a_sentence(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calm_core.training.recordings.collect.cut", killed)
+    with pytest.raises(InputError, match=r"One of 2 processes was killed.*fewer processes"):
+        collect(read_collect_recipe(recipe, ["processes=2"]))
+
+
+def killed(item: Found, recipe: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_what_is_damaged_silent_or_short_is_counted(
