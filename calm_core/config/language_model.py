@@ -114,3 +114,5 @@ class ContinuationSamplingConfig(StrictModel):
     top_k: int | None = None
     # Of models with CLAP: 2 for CALM's consistency head and 3 for its RQ-Transformer in the paper (Table 6).
     cfg: float = 1.0
+    # By a description, where that needs another: CLAP puts descriptions only near to where their sounds are.
+    text_cfg: float | None = None

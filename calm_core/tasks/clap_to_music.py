@@ -84,7 +84,8 @@ class ClapToMusic(MusicTask):
             temperature: lower is steadier, higher more varied.
             steps: evaluations of the sampler head for each frame.
             top_k: codes to choose from, for models that draw codes.
-            cfg: guidance; 1 is none, more follows the description more closely.
+            cfg: guidance; 1 is none, more follows the description more closely. By default `sampling.text_cfg` of the
+                model where there is a description, else `sampling.cfg`.
             stop: set it to end early.
 
         Raises:
@@ -159,6 +160,8 @@ class ClapToMusic(MusicTask):
         stop: threading.Event | None = None,
     ) -> tuple[Any, dict[str, Any], threading.Event]:
         """See `stream` and `MusicTask.music`."""
+        if cfg is None and description is not None:
+            cfg = self.model.config.sampling.text_cfg
         asked = {"temperature": temperature, "steps": steps, "top_k": top_k, "cfg": cfg}
         self.checked(seconds, asked)  # before anything is embedded
         embedding = self.embedding(description, audio_prompt, text_weight)

@@ -1,4 +1,4 @@
-"""`python -m evaluation bundled clap`: the arguments of the report on retrieval."""
+"""`python -m evaluation bundled clap` and `guidance`: the arguments of the reports on what CLAP leads to."""
 
 import argparse
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 from evaluation.errors import InputError
 
 
-def add_report(reports: Any) -> None:
-    """Describe the report's arguments to the parsers of `bundled`."""
+def add_reports(reports: Any) -> None:
+    """Describe the arguments of both reports to the parsers of `bundled`."""
     report = reports.add_parser("clap", help="recall of captions among held-out clips, and of clips among captions")
     report.add_argument("--corpus", type=Path, required=True, help="folder with manifest.jsonl and FLAC shards")
     report.add_argument(
@@ -21,6 +21,20 @@ def add_report(reports: Any) -> None:
     report.add_argument("--device", default="cpu", help="torch device (default: %(default)s)")
     report.add_argument("--json", action="store_true", help="one JSON object in place of a table")
     report.set_defaults(measure=_clap)
+    report = reports.add_parser("guidance", help="music of captions or sounds by the weight of guidance")
+    report.add_argument("--corpus", type=Path, required=True, help="folder with manifest.jsonl and FLAC shards")
+    report.add_argument("--model", default="calm-music", help="id or folder (default: %(default)s)")
+    report.add_argument("--by", choices=("caption", "sound"), default="caption", help="what the model is told")
+    report.add_argument(
+        "--cfg", type=float, nargs="+", default=[1.0, 1.5, 2.0, 3.0, 4.0], metavar="WEIGHT", help="1 is none"
+    )
+    report.add_argument("--pieces", type=int, default=30, help="of the validation split (default: %(default)s)")
+    report.add_argument("--seconds", type=float, default=10.0, help="of sound (default: %(default)s)")
+    report.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="of generation (default: 0 1)")
+    report.add_argument("--steps", type=int, help="of the head (default: the model's own)")
+    report.add_argument("--device", default="cpu", help="torch device (default: %(default)s)")
+    report.add_argument("--json", action="store_true", help="one JSON object in place of a table")
+    report.set_defaults(measure=_guidance)
 
 
 def _clap(options: argparse.Namespace) -> list[dict[str, object]]:
@@ -36,5 +50,25 @@ def _clap(options: argparse.Namespace) -> list[dict[str, object]]:
             limit=options.limit,
             device=options.device,
             seed=options.seed,
+        )
+    )
+
+
+def _guidance(options: argparse.Namespace) -> list[dict[str, object]]:
+    from evaluation.bundled import guidance
+
+    if options.pieces < 2:
+        raise InputError(f"--pieces must be at least 2, not {options.pieces}.")
+    return guidance.measure(
+        guidance.Settings(
+            corpus=options.corpus,
+            model=options.model,
+            by=options.by,
+            weights=options.cfg,
+            pieces=options.pieces,
+            seconds=options.seconds,
+            seeds=options.seeds,
+            steps=options.steps,
+            device=options.device,
         )
     )

@@ -69,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )
         report.set_defaults(run=run)
     continuation_command.add_reports(reports)
-    clap_command.add_report(reports)
-    for added in ("continuation", "diversity", "clap"):
+    clap_command.add_reports(reports)
+    for added in ("continuation", "diversity", "clap", "guidance"):
         reports.choices[added].set_defaults(run=_measured)
 
 

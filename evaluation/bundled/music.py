@@ -131,9 +131,9 @@ class Music:
 
     def compose(
         self, number: int, item: str, description: str | None, like: Clip | None, seconds: float, seeds: Sequence[int],
-        steps: int | None = None,
+        steps: int | None = None, cfg: float | None = None,
     ) -> dict[int, Clip]:  # fmt: skip
-        """Music of a description or of a sound, by seed, guided as much as the model does by itself.
+        """Music of a description or of a sound, by seed.
 
         Args:
             number: As for `go_on`, like the others.
@@ -143,9 +143,10 @@ class Music:
             seconds: Of sound.
             seeds: Of generation.
             steps: Of the head.
+            cfg: Weight of guidance; None leaves it to the model, like the steps.
         """
         options = {} if like is None else {"audio_prompt": to_audio(like)}
-        return self._made(number, item, seeds, description, seconds, steps=steps, **options)
+        return self._made(number, item, seeds, description, seconds, steps=steps, cfg=cfg, **options)
 
     def time(self, prompt: Clip, seconds: float, steps: int | None, seed: int = 0) -> Timing:
         """One continuation, alone, from the first frame to the last sample."""

@@ -164,7 +164,8 @@ def of_captions(desk: Desk) -> Section:
     text = (
         f"{desk.settings.captions} captions of held-out pieces in place of MusicCaps, {desk.settings.seconds:g} s of "
         f"music each. The judge of CLAP ({desk.settings.ear}) is kind to models that were told by the same CLAP. All "
-        "read captions through the same map of texts to sounds (`calm_core/conditioners/text_map.py`)."
+        "read captions through the same map of texts to sounds (`calm_core/conditioners/text_map.py`), guided as each "
+        "model is by default: that of CALM music was chosen on captions of validation pieces."
     )
     claims = [(calm, rq), (calm, delays), (rq, delays)]
     return _table(desk, "text", "Music of captions", "table 11", text, paper, claims, (FAD, "kld", "clap"))

@@ -34,7 +34,8 @@ def save(folder: Path, head: str, clap: str | None = "clap") -> Path:
     model = tiny.build_music(head, clap=clap)
     tensors = {n: t.contiguous() for n, t in model.state_dict().items() if not n.startswith("head.weight.")}
     save_file(tensors, folder / "model.safetensors")
-    config = {**tiny.music(head, clap=clap), "sampling": {"top_k": 10} if model.discrete else {"cfg": 2.0}}
+    sampling = {"top_k": 10} if model.discrete else {"cfg": 2.0, "text_cfg": 3.0}
+    config = {**tiny.music(head, clap=clap), "sampling": sampling}
     (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return folder
 
@@ -159,7 +160,8 @@ def test_descriptions_and_sounds_lead_to_music(composer: ClapToMusic) -> None:
     assert text.seconds == pytest.approx(0.4) and torch.equal(text.samples, same.samples)
     for one, two in ((text, other), (text, sound), (text, both), (sound, both)):
         assert not torch.equal(one.samples, two.samples)
-    assert text.meta["cfg"] == 2.0 and text.meta["text"] == "a slow waltz"
+    assert (text.meta["cfg"], sound.meta["cfg"], both.meta["cfg"]) == (3.0, 2.0, 3.0)  # the model's own
+    assert text.meta["text"] == "a slow waltz" and composer.generate("x", 0.4, cfg=1.5).meta["cfg"] == 1.5
     assert both.meta["text_weight"] == 0.5 and both.meta["reference_seconds"] == 3.0
     embedding = composer.embedding("a slow waltz", reference, 0.25)
     parts = 0.25 * composer.embedding("a slow waltz") + 0.75 * composer.embedding(None, reference)
