@@ -26,19 +26,8 @@ def test_the_report_says_what_was_claimed_and_found(
 ) -> None:
     out, work = tmp_path / "speech.md", tmp_path / "work"
     asked = ["reproduce", "speech", *models, "--out", str(out), "--work", str(work), "--sections", "continuations"]
-    asked += [
-        "--prompts",
-        "2",
-        "--seconds",
-        "2",
-        "--seeds",
-        "0",
-        "1",
-        "--processes",
-        "1",
-        "--codecs",
-        "calm-codec-speech",
-    ]
+    asked += ["--prompts", "2", "--seconds", "1", "--seeds", "0", "1", "--processes", "1"]
+    asked += ["--codecs", "calm-codec-speech"]
     assert main(asked) == 0
     text = out.read_text()
     assert "calm at 0.8 before rq at 0.8" in text and "23.8 / 26.8" in text and "| real " in text
