@@ -16,7 +16,7 @@ def sampling_facts(info: dict[str, Any]) -> dict[str, Any]:
     """A model that continues sound or makes music: what its head is and how it samples, by its configuration alone.
 
     `discrete` says whether it draws codes, `head` is the kind of its head, and of music `described` says whether a
-    CLAP model is there.
+    CLAP model is there and `described_cfg` how much a description guides.
 
     Raises:
         InputError: its configuration cannot be read.
@@ -32,6 +32,7 @@ def sampling_facts(info: dict[str, Any]) -> dict[str, Any]:
         "discrete": not isinstance(config.head, HeadConfig),
         "head": config.head.kind,
         "described": "clap_to_music" in info["tasks"],
+        "described_cfg": config.sampling.described_cfg,
         **config.sampling.model_dump(),
     }
 

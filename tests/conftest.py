@@ -7,7 +7,7 @@ from pathlib import Path
 os.environ["CALM_OFFLINE"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # three workers by default: more threads would wait for each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # there are several workers: more threads would wait for each other
 
 import pytest
 from hypothesis import settings

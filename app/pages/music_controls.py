@@ -146,7 +146,7 @@ def connect_models(
             info=advice(one["head"], one["steps"]),
         )  # fmt: skip
         top_k = gr.update(value=one["top_k"] or 0, visible=one["discrete"])
-        last = (one["text_cfg"] or one["cfg"]) if guidable is None else gr.update(visible=one["described"])
+        last = one["described_cfg"] if guidable is None else gr.update(visible=one["described"])
         return steps, one["temperature"], top_k, last
 
     def warn(known: list[dict[str, Any]], chosen: str, steps: float) -> Any:

@@ -116,3 +116,8 @@ class ContinuationSamplingConfig(StrictModel):
     cfg: float = 1.0
     # By a description, where that needs another: CLAP puts descriptions only near to where their sounds are.
     text_cfg: float | None = None
+
+    @property
+    def described_cfg(self) -> float:
+        """Guidance by a description."""
+        return self.cfg if self.text_cfg is None else self.text_cfg

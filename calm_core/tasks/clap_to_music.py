@@ -161,7 +161,7 @@ class ClapToMusic(MusicTask):
     ) -> tuple[Any, dict[str, Any], threading.Event]:
         """See `stream` and `MusicTask.music`."""
         if cfg is None and description is not None:
-            cfg = self.model.config.sampling.text_cfg
+            cfg = self.model.config.sampling.described_cfg
         asked = {"temperature": temperature, "steps": steps, "top_k": top_k, "cfg": cfg}
         self.checked(seconds, asked)  # before anything is embedded
         embedding = self.embedding(description, audio_prompt, text_weight)

@@ -22,11 +22,11 @@ from calm_core.training.check import build_without_storage, channels, check_weig
 from calm_core.training.clap_embeddings import ClapEncodeRecipe, encode_clap
 from calm_core.training.faults import Faults
 from calm_core.training.latent_shards import ShardWriter, index_path, open_latents, write_index
+from calm_core.training.latents import load_codec as load_weights
 from calm_core.training.recipes import Strict, read_values
 from calm_core.training.sources import Record, Source, records
 from calm_core.training.statistics import write_statistics
 from calm_core.training.text_map import TextMapRecipe, fit_text_map
-from calm_core.weights import first_levels, read_tensors
 
 
 class EncodeRecipe(Strict):
@@ -72,8 +72,8 @@ def load_codec(recipe: EncodeRecipe, device: torch.device) -> Codec:
     shapes = build_without_storage(lambda: build_codec(recipe.codec_model), "codec_model")
     check_weights(recipe.codec, shapes, "codec")
     codec = build_codec(recipe.codec_model)
-    codec.load_state_dict(first_levels(read_tensors(recipe.codec), codec.state_dict()))
-    return codec.to(device).eval().requires_grad_(False)
+    load_weights(codec, recipe.codec)
+    return codec.to(device)
 
 
 def batches_of_like_length(items: Iterator[Record], size: int, pool: int = 8) -> Iterator[list[Record]]:

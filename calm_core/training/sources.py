@@ -18,7 +18,7 @@ from calm_core.training.faults import Faults
 from calm_core.training.recipes import Strict
 from calm_core.training.recordings.datasets import DatasetSource, stream
 from calm_core.training.recordings.found import AUDIO_ENDINGS, Found, decode_sound
-from calm_core.training.recordings.music_sets import FmaSource, JamendoSource, MusicCapsSource, found_in
+from calm_core.training.recordings.music_sets import MusicSet, found_in
 from calm_core.training.recordings.music_tags import sentences
 from calm_core.training.tars import expand, read_tars
 
@@ -41,7 +41,7 @@ class TarSource(Strict):
     least_dnsmos: float | None = Field(None, description="leave out samples whose json says less")
 
 
-OthersSource = DatasetSource | TarSource | FmaSource | JamendoSource | MusicCapsSource
+OthersSource = DatasetSource | TarSource | MusicSet
 """Recordings of others, which `found` gives."""
 
 Source = Annotated[CorpusSource | OthersSource, Field(discriminator="kind")]
@@ -96,7 +96,7 @@ def found(source: OthersSource, faults: Faults, process: int = 0, processes: int
     Raises:
         InputError: There is no such source, it is laid out otherwise, or something is damaged and that stops.
     """
-    if isinstance(source, FmaSource | JamendoSource | MusicCapsSource):
+    if isinstance(source, MusicSet):
         for place, item in enumerate(found_in(source)):
             if place % processes == process:
                 yield item

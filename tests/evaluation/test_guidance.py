@@ -44,3 +44,5 @@ def test_the_command_prints_a_row_a_weight(world: Path, capsys: pytest.CaptureFi
     assert [row["guidance"] for row in found["rows"]] == [1.0, 2.5] and found["arguments"]["by"] == "caption"
     assert main([*asked, "--pieces", "1"]) == 2
     assert "--pieces must be at least 2" in capsys.readouterr().err
+    assert main([*asked, "--seconds", "-5"]) == 2
+    assert "--seconds must be above 0, not -5" in capsys.readouterr().err

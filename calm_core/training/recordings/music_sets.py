@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -59,10 +59,10 @@ class MusicCapsSource(Strict):
     split: Split | None = Field(None, description="heldout: those of AudioSet's evaluation; train: all others")
 
 
-MusicSet = Annotated[FmaSource | JamendoSource | MusicCapsSource, Field(discriminator="kind")]
+MusicSet = FmaSource | JamendoSource | MusicCapsSource
 
 
-def found_in(source: FmaSource | JamendoSource | MusicCapsSource) -> Iterator[Found]:
+def found_in(source: MusicSet) -> Iterator[Found]:
     """The recordings of a set, in the order of its tables.
 
     Where one split is asked for, what the authors put in none counts as for training.
@@ -197,8 +197,9 @@ def _musiccaps(source: MusicCapsSource) -> Iterator[Found]:
                 gone += 1
                 continue
             split: Split | None = "heldout" if evaluation.strip().lower() == "true" else None
-            said = sentences([caption, ", ".join(map(str, _listing(aspects)))])
-            known = attributes(aspects=_listing(aspects), start_s=start)
+            tags = _listing(aspects)
+            said = sentences([caption, ", ".join(map(str, tags))])
+            known = attributes(aspects=tags, start_s=start)
             yield Found(
                 f"musiccaps-{video}", file, said[0] if said else "", video, split=split,
                 facts={"captions": said, "attributes": known},

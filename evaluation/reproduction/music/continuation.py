@@ -150,8 +150,7 @@ def continuations(desk: Desk) -> Section:
         "of the app); speed-ups at the paper's sizes: `python -m evaluation.benchmarks sampler --task music`."
     )
     return table(
-        desk, "Continuations", "table 4", [one, four, trigflow, rq, *([equal] if equal != rq else []), half, delays],
-        paper, claims, text,
+        desk, "Continuations", "table 4", [one, four, trigflow, rq, equal, half, delays], paper, claims, text,
         [None, asked.codec, asked.rq_codec],
     )  # fmt: skip
 

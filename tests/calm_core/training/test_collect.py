@@ -260,6 +260,7 @@ def test_captions_in_tars(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_tags_that_are_not_there_are_no_caption() -> None:
     assert captions(attributes()) == [] and attributes(title="") == {}
+    assert attributes(["bossanova", "bluesrock"])["genres"] == ["bossa nova", "blues rock"]
     assert captions(attributes(["drumnbass"])) == ["Drum n bass music.", "Drum n bass."]
     assert captions(attributes([], [], ["piano", "Piano"])) == ["Music, played on piano.", "Piano."]
 
